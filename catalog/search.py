@@ -1,0 +1,130 @@
+"""Finding items by words, on PostgreSQL's full-text search."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django.contrib.postgres.search import SearchQuery
+from django.db import connection
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from catalog.languages import OTHER_LANGUAGES, SEARCH_CONFIGS, primary_subtag
+from catalog.models import Author, Item, Topic
+
+QUERY_MAX_CHARS = 200
+
+_MARK_BEGIN, _MARK_END = "\ue000", "\ue001"
+"""Private-use characters around a hit, so that the text can be escaped before the marks become tags."""
+
+_HEADLINE = (
+    f"StartSel={_MARK_BEGIN}, StopSel={_MARK_END}, MaxFragments=2, MinWords=8, MaxWords=24, FragmentDelimiter=' … '"
+)
+
+_HITS_IN_ONE_CONFIG = """
+    SELECT id, ts_rank(search_vector, query) AS rank, published_at, '{config}'::regconfig AS config, query
+    FROM catalog_item, websearch_to_tsquery('{config}', %(query)s) AS query
+    WHERE search_vector @@ query AND NOT hidden AND language = ANY(%({languages})s)
+"""
+_PAGE = """
+    WITH hits AS ({hits}),
+    page AS (
+        SELECT *, count(*) OVER () AS total FROM hits ORDER BY rank DESC, published_at DESC, id DESC
+        LIMIT %(limit)s OFFSET %(offset)s
+    )
+    SELECT page.id, ts_headline(config, coalesce(nullif(summary, ''), title), query, %(headline)s), total
+    FROM page JOIN catalog_item USING (id)
+    ORDER BY rank DESC, page.published_at DESC, page.id DESC
+"""
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """One found item. `snippet` is HTML: escaped text in which only <mark> is ours."""
+
+    item_id: int
+    snippet: SafeString
+
+
+@dataclass(frozen=True)
+class SearchPage:
+    """One page of hits, best first. `total` counts them on all pages; it is 0 on a page past the end."""
+
+    hits: list[SearchHit]
+    total: int
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    kind: str
+    title: str
+    url: str
+
+
+def clean_query(text: str) -> str:
+    """What a reader typed, as one line that PostgreSQL accepts, at most QUERY_MAX_CHARS long."""
+    return " ".join(text.replace("\0", " ").split())[:QUERY_MAX_CHARS]
+
+
+def search_items(query: str, *, offset: int, limit: int) -> SearchPage:
+    """Visible items that match a query in websearch syntax (`"exact phrase"`, `or`, `-without`), best first.
+
+    Each item is matched with the stemmer of its own language, so `houses` finds `house` in English and `Häuser`
+    finds `Haus` in German.
+    """
+    query = clean_query(query)
+    by_config = _languages_by_config(Item.objects.languages())
+    if not query or not by_config:
+        return SearchPage([], 0)
+    hits = " UNION ALL ".join(
+        _HITS_IN_ONE_CONFIG.format(config=f"pg_catalog.{config}", languages=config) for config in by_config
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _PAGE.format(hits=hits),
+            {**by_config, "query": query, "headline": _HEADLINE, "offset": offset, "limit": limit},
+        )
+        rows = cursor.fetchall()
+    return SearchPage(
+        [SearchHit(item_id, _marked(headline)) for item_id, headline, _ in rows], rows[0][2] if rows else 0
+    )
+
+
+def suggest(text: str, *, limit: int = 8) -> list[Suggestion]:
+    """Topics, authors and titles that begin with, or contain a word that begins with, what is being typed."""
+    text = clean_query(text)
+    prefix_query = _prefix_query(text)
+    if not prefix_query:
+        return []
+    suggestions = [
+        Suggestion("topic", t.name, t.get_absolute_url()) for t in Topic.objects.filter(name__istartswith=text)[:3]
+    ]
+    suggestions += [
+        Suggestion("author", a.name, a.get_absolute_url()) for a in Author.objects.filter(name__istartswith=text)[:3]
+    ]
+    titles = Item.objects.visible().filter(title_words=SearchQuery(prefix_query, config="simple", search_type="raw"))
+    newest = titles.only("title", "slug").order_by("-published_at", "-id")[: limit - len(suggestions)]
+    return suggestions + [Suggestion("item", item.title, item.get_absolute_url()) for item in newest]
+
+
+def _prefix_query(text: str) -> str:
+    """`the lon` -> `'the' & 'lon':*`; empty when no word is left."""
+    words = re.findall(r"[^\W_]+", text.lower())
+    return " & ".join([*(f"'{word}'" for word in words[:-1]), *(f"'{word}':*" for word in words[-1:])])
+
+
+def _languages_by_config(languages: list[str]) -> dict[str, list[str]]:
+    """`["en", "de", "en-gb", "ja"]` -> `{"english": ["en", "en-gb"], "german": ["de"], "simple": ["ja"]}`."""
+    grouped: dict[str, list[str]] = {}
+    for language in languages:
+        grouped.setdefault(SEARCH_CONFIGS.get(primary_subtag(language), OTHER_LANGUAGES), []).append(language)
+    return grouped
+
+
+def _marked(headline: str) -> SafeString:
+    """Escaped text in which the hits stand in <mark>."""
+    before, *hits = headline.split(_MARK_BEGIN)
+    return format_html("{}", before) + format_html_join(
+        "", "<mark>{}</mark>{}", (hit.partition(_MARK_END)[::2] for hit in hits)
+    )

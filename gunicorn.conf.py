@@ -1,0 +1,23 @@
+"""gunicorn reads this file by itself when started in the project's folder; the command line has the last word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+worker_class = "gthread"
+workers = 2
+threads = 4
+graceful_timeout = 3
+# Cursors of a long scroll are long.
+limit_request_line = 8190
+# Two workers share the machine with training; a numeric library that starts a thread a core would starve both.
+raw_env = ["OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1"]
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Let the metrics of a worker that ended be merged into the totals."""
+    from prometheus_client import values
+    from prometheus_client.multiprocess import mark_process_dead
+
+    if values.ValueClass.__name__ == "MmapedValue" or worker.cfg.env.get("PROMETHEUS_MULTIPROC_DIR"):
+        mark_process_dead(worker.pid)

@@ -1,0 +1,1 @@
+"""Stage two: candidates + features -> order -> slate. Knows neither Django nor retrieval."""

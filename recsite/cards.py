@@ -1,0 +1,115 @@
+"""What a card shows, wherever it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from catalog.languages import text_direction
+from catalog.models import Item, Reader, Topic
+from feedback.interactions import saved_item_ids
+from recsite.serving import Slate, SlateEntry
+
+CHARS_A_MINUTE = 1_200
+"""About 200 words: what adults read silently in a minute (Brysbaert 2019 found 238 for English non-fiction)."""
+
+NO_TOPIC = "none"
+
+
+@dataclass(frozen=True)
+class Card:
+    item: Item
+    topic: Topic | None
+    url: str
+    cover_url: str
+    position: int
+    reason: str
+    saved: bool
+    reading_minutes: int | None
+    lang: str
+    dir: str
+    snippet: SafeString | str = ""
+
+
+def slate_cards(slate: Slate, *, reader: Reader | None, followed_topic_ids: frozenset[int]) -> list[Card]:
+    """Cards of a slate in its order, each with the reason for its place."""
+    entries = {entry.item_id: entry for entry in slate.entries}
+    items = load_items(entries)
+    saved = _saved(reader, entries)
+    return [
+        make_card(
+            items[entry.item_id],
+            position=entry.position,
+            reason=_reason(entry, items[entry.item_id], followed_topic_ids),
+            saved=entry.item_id in saved,
+        )
+        for entry in slate.entries
+        if entry.item_id in items
+    ]
+
+
+def item_cards(
+    items: Iterable[Item],
+    *,
+    reader: Reader | None,
+    first_position: int = 0,
+    snippets: Mapping[int, SafeString] | None = None,
+) -> list[Card]:
+    """Cards of a plain list, in its order."""
+    items = list(items)
+    saved = _saved(reader, [item.pk for item in items])
+    return [
+        make_card(
+            item,
+            position=first_position + index,
+            saved=item.pk in saved,
+            snippet=(snippets or {}).get(item.pk, ""),
+        )
+        for index, item in enumerate(items)
+    ]
+
+
+def load_items(item_ids: Iterable[int]) -> dict[int, Item]:
+    """Visible items by id, with what a card needs."""
+    return {item.pk: item for item in Item.objects.visible().for_cards().filter(pk__in=list(item_ids))}
+
+
+def make_card(
+    item: Item, *, position: int = 0, reason: str = "", saved: bool = False, snippet: SafeString | str = ""
+) -> Card:
+    topics = list(item.topics.all())
+    topic = topics[0] if topics else None
+    return Card(
+        item=item,
+        topic=topic,
+        url=item.get_absolute_url(),
+        cover_url=item.image or generated_cover_url(topic, key=str(item.pk)),
+        position=position,
+        reason=reason,
+        saved=saved,
+        reading_minutes=max(1, round(item.body_chars / CHARS_A_MINUTE)) if item.body_chars else None,
+        lang=item.language,
+        dir=text_direction(item.language),
+        snippet=snippet,
+    )
+
+
+def generated_cover_url(topic: Topic | None, *, key: str) -> str:
+    """The address of the cover drawn for an item (or a topic) without an image."""
+    return reverse("cover", args=[topic.slug if topic else NO_TOPIC, key])
+
+
+def _saved(reader: Reader | None, item_ids: Iterable[int]) -> set[int]:
+    return saved_item_ids(reader=reader, among=item_ids) if reader is not None else set()
+
+
+def _reason(entry: SlateEntry, item: Item, followed_topic_ids: frozenset[int]) -> str:
+    if entry.source == "followed":
+        followed = next((topic.name for topic in item.topics.all() if topic.pk in followed_topic_ids), None)
+        if followed is not None:
+            return f"From {followed}, which you follow"
+        return f"From {item.author}, whom you follow"
+    return {"popular": "Popular lately", "fresh": "New"}[entry.source]

@@ -1,0 +1,45 @@
+"""What Prometheus can read at /metrics, summed over all web processes."""
+
+from __future__ import annotations
+
+import hmac
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+REQUESTS = Counter("recsite_requests_total", "Answers sent, by page and status.", ["page", "method", "status"])
+REQUEST_SECONDS = Histogram(
+    "recsite_request_seconds",
+    "Time from a request to its answer.",
+    ["page"],
+    buckets=(0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.25, 0.5, 1, 2.5, 5),
+)
+SLATES = Counter("recsite_slates_total", "Slates served, by surface.", ["surface"])
+CACHE_FAILURES = Counter("recsite_cache_failures_total", "Reads and writes that Redis did not answer.", ["use"])
+RATE_LIMITED = Counter("recsite_rate_limited_total", "Requests refused for coming too often.", ["action"])
+DATABASE_FAILURES = Counter(
+    "recsite_database_failures_total", "Requests answered 503 because PostgreSQL did not answer."
+)
+
+
+@require_GET
+def metrics(request: HttpRequest) -> HttpResponse:
+    """All metrics in Prometheus' text format. Needs METRICS_TOKEN as a bearer token; without that setting it exists
+    in a demo only."""
+    if not _may_read(request):
+        raise Http404
+    registry = REGISTRY
+    if settings.PROMETHEUS_DIR:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, path=settings.PROMETHEUS_DIR)
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_read(request: HttpRequest) -> bool:
+    if settings.METRICS_TOKEN is None:
+        return bool(settings.DEMO)
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())

@@ -1,0 +1,86 @@
+"""Topics, authors, and following them."""
+
+from __future__ import annotations
+
+from django.db.models import Count, Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from catalog.models import Author, Item, ItemQuerySet, Topic
+from feedback.interactions import follow, unfollow
+from recsite.cards import generated_cover_url, item_cards
+from recsite.identity import UnprovenReader
+from recsite.pages.navigation import answer_form, needs_cookie, next_page_url, page_number, paged_template
+from recsite.requests import SiteRequest
+
+PAGE_SIZE = 24
+
+
+@require_GET
+def topics(request: SiteRequest) -> HttpResponse:
+    counted = Topic.objects.annotate(count=Count("items", filter=Q(items__hidden=False))).filter(count__gt=0)
+    followed = request.reader.followed_topic_ids
+    context = {
+        "topics": [
+            {
+                "topic": topic,
+                "count": topic.count,
+                "cover_url": generated_cover_url(topic, key="topic"),
+                "followed": topic.pk in followed,
+            }
+            for topic in counted
+        ]
+    }
+    return render(request, "pages/topics.html", context)
+
+
+@require_GET
+def topic(request: SiteRequest, slug: str) -> HttpResponse:
+    topic = get_object_or_404(Topic, slug=slug)
+    items = Item.objects.published(request.now).filter(topics=topic)
+    context = {"topic": topic, "following": topic.pk in request.reader.followed_topic_ids, **_page(request, items)}
+    return render(request, paged_template(request, "pages/topic.html"), context)
+
+
+@require_GET
+def author(request: SiteRequest, slug: str) -> HttpResponse:
+    author = get_object_or_404(Author, slug=slug)
+    context = {
+        "author": author,
+        "following": author.pk in request.reader.followed_author_ids,
+        **_page(request, Item.objects.published(request.now).filter(author=author)),
+    }
+    return render(request, paged_template(request, "pages/author.html"), context)
+
+
+@require_POST
+def follow_topic(request: SiteRequest, slug: str) -> HttpResponse:
+    return _follow(request, get_object_or_404(Topic, slug=slug), reverse("follow_topic", args=[slug]))
+
+
+@require_POST
+def follow_author(request: SiteRequest, slug: str) -> HttpResponse:
+    return _follow(request, get_object_or_404(Author, slug=slug), reverse("follow_author", args=[slug]))
+
+
+def _follow(request: SiteRequest, target: Topic | Author, follow_url: str) -> HttpResponse:
+    try:
+        reader = request.reader.prove(now=request.now)
+    except UnprovenReader:
+        return needs_cookie(request)
+    following = request.POST.get("undo") != "1"
+    (follow if following else unfollow)(reader=reader, target=target, now=request.now)
+    context: dict[str, object] = {"following": following, "follow_url": follow_url, "follow_name": target.name}
+    return answer_form(request, "partials/_follow_button.html", context, default=target.get_absolute_url())
+
+
+def _page(request: SiteRequest, items: ItemQuerySet) -> dict[str, object]:
+    """One page of `items`, newest first."""
+    first = (page_number(request) - 1) * PAGE_SIZE
+    found = list(items.newest_first().for_cards()[first : first + PAGE_SIZE + 1])
+    return {
+        "cards": item_cards(found[:PAGE_SIZE], reader=request.reader.row, first_position=first),
+        "next_url": next_page_url(request, more=len(found) > PAGE_SIZE),
+    }

@@ -1,0 +1,1 @@
+"""Stage one: reader state -> a few hundred candidates. Knows neither Django nor ranking."""
