@@ -18,9 +18,7 @@ QUERY_MAX_CHARS = 200
 _MARK_BEGIN, _MARK_END = "\ue000", "\ue001"
 """Private-use characters around a hit, so that the text can be escaped before the marks become tags."""
 
-_HEADLINE = (
-    f"StartSel={_MARK_BEGIN}, StopSel={_MARK_END}, MaxFragments=2, MinWords=8, MaxWords=24, FragmentDelimiter=' … '"
-)
+_HEADLINE = f"StartSel={_MARK_BEGIN}, StopSel={_MARK_END}, MinWords=20, MaxWords=40"
 
 _HITS_IN_ONE_CONFIG = """
     SELECT id, ts_rank(search_vector, query) AS rank, published_at, '{config}'::regconfig AS config, query

@@ -1,4 +1,7 @@
+from typing import ClassVar
+
 from django.apps import AppConfig
+from django.contrib.staticfiles.apps import StaticFilesConfig
 
 
 class RecsiteConfig(AppConfig):
@@ -8,3 +11,8 @@ class RecsiteConfig(AppConfig):
         from recsite.checks import register_checks
 
         register_checks()
+
+
+class SiteStaticFiles(StaticFilesConfig):
+    # django-htmx ships extensions that import a module by a bare name, which no hashed file name can follow. We use none.
+    ignore_patterns: ClassVar = [*StaticFilesConfig.ignore_patterns, "ext", "htmax-*", "htmx-4*"]

@@ -86,7 +86,7 @@ def serve_slate(*, state: ReaderState, shown: tuple[int, ...], now: datetime, li
     removed = set(shown) | state.consumed
     sources = {
         "followed": _followed(state, now),
-        "popular": _in_languages(_popular(now), state.languages),
+        "popular": _popular(state, now),
         "fresh": _fresh(state, now),
     }
     ordered = _interleave(sources, removed)
@@ -127,7 +127,7 @@ def refresh_popularity(*, now: datetime) -> list[int]:
     return item_ids
 
 
-def _popular(now: datetime) -> list[int]:
+def _popular_item_ids(now: datetime) -> list[int]:
     try:
         kept = cache.get(POPULARITY_KEY)
     except RedisError as error:
@@ -163,11 +163,11 @@ def _followed(state: ReaderState, now: datetime) -> list[int]:
     return [item_id for item_id in dict.fromkeys(chain.from_iterable(pairs)) if item_id is not None]
 
 
-def _in_languages(item_ids: list[int], languages: frozenset[str]) -> list[int]:
-    if not languages:
-        return item_ids
-    kept = set(Item.objects.filter(pk__in=item_ids, language__in=languages).values_list("pk", flat=True))
-    return [item_id for item_id in item_ids if item_id in kept]
+def _popular(state: ReaderState, now: datetime) -> list[int]:
+    """What is popular and may be shown now: the count is up to a few minutes old, hiding an item is not."""
+    item_ids = _popular_item_ids(now)
+    shown = set(_newest(state, now).filter(pk__in=item_ids).values_list("pk", flat=True))
+    return [item_id for item_id in item_ids if item_id in shown]
 
 
 def _interleave(sources: dict[str, list[int]], removed: set[int]) -> Iterator[tuple[int, str]]:

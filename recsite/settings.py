@@ -150,7 +150,7 @@ if PROMETHEUS_DIR:
 # --- applications ---
 
 INSTALLED_APPS = [
-    "recsite",
+    "recsite.apps.RecsiteConfig",
     "catalog",
     "feedback",
     "django.contrib.admin",
@@ -161,7 +161,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.sitemaps",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "recsite.apps.SiteStaticFiles",
     "csp",
     "django_celery_beat",
     "django_celery_results",

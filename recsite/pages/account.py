@@ -147,8 +147,8 @@ def _offered_reader(request: SiteRequest) -> Reader | None:
 class PasswordReset(auth_views.PasswordResetView):
     request: SiteRequest
     template_name = "pages/account/password_reset.html"
-    email_template_name = "pages/account/password_reset_email.txt"
-    subject_template_name = "pages/account/password_reset_subject.txt"
+    email_template_name = "emails/password_reset.txt"
+    subject_template_name = "emails/password_reset_subject.txt"
     success_url = reverse_lazy("password_reset_done")
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

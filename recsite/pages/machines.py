@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.html import escape
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
@@ -102,7 +103,8 @@ class NewestItems(Feed):
         return item.title
 
     def item_description(self, item: Item) -> str:
-        return item.summary
+        """Atom summaries are HTML: a feed reader would run what stands in an unescaped one."""
+        return escape(item.summary)
 
     def item_pubdate(self, item: Item) -> datetime:
         return item.published_at

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from feedback.models import Interaction
+from tests.factories import make_item, make_topic
+
+pytestmark = pytest.mark.django_db
+
+
+def test_history_can_be_taken_back_and_put_back(client: Client) -> None:
+    item = make_item()
+    client.get("/")
+    client.get(item.get_absolute_url())
+    (entry,) = client.get("/history/").context["entries"]
+    undo = f"/history/{entry['interaction_id']}/undo/"
+    client.post(undo, {"undo": "1"})
+    assert client.get("/history/").context["entries"] == []
+    client.post(undo, {"undo": "0"})
+    assert len(client.get("/history/").context["entries"]) == 1
+
+
+def test_the_row_taken_back_offers_to_put_it_back(client: Client) -> None:
+    client.get("/")
+    client.get(make_item().get_absolute_url())
+    click = Interaction.objects.get()
+    response = client.post(f"/history/{click.pk}/undo/", {"undo": "1"}, headers={"HX-Request": "true"})
+    assert response.context["entry"]["undone"]
+
+
+def test_somebody_elses_history_cannot_be_touched(client: Client) -> None:
+    client.get("/")
+    client.get(make_item().get_absolute_url())
+    click = Interaction.objects.get()
+    stranger = Client()
+    stranger.get("/")
+    stranger.get(make_item().get_absolute_url())
+    assert stranger.post(f"/history/{click.pk}/undo/", {"undo": "1"}).status_code == 404
+    click.refresh_from_db()
+    assert click.undone_at is None
+
+
+def test_a_topic_that_is_followed_stands_on_the_following_page(client: Client) -> None:
+    topic = make_topic("Jazz")
+    client.get("/")
+    client.post("/topics/jazz/follow/")
+    assert [entry["topic"] for entry in client.get("/following/").context["topics"]] == [topic]
+    client.post("/topics/jazz/follow/", {"undo": "1"})
+    assert client.get("/following/").context["topics"] == []
+
+
+@pytest.mark.parametrize("path", ["/saved/", "/history/", "/following/", "/account/"])
+def test_pages_of_a_reader_exist_before_there_is_a_reader(client: Client, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
+def test_a_hidden_item_leaves_history_and_saved(client: Client) -> None:
+    item = make_item()
+    client.get("/")
+    client.get(item.get_absolute_url())
+    client.post(f"{item.get_absolute_url()}save/")
+    type(item).objects.update(hidden=True)
+    assert client.get("/history/").context["entries"] == []
+    assert client.get("/saved/").context["cards"] == []

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from feedback.interactions import follow, record_click, save_item
+from recsite.serving import ReaderState, Slate, read_state, refresh_popularity, serve_slate, similar_items, with_topics
+from tests.factories import NOW, make_author, make_item, make_reader, make_topic
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+ANYBODY = ReaderState()
+
+
+def ids(slate: Slate) -> list[int]:
+    return [entry.item_id for entry in slate.entries]
+
+
+def test_an_unknown_reader_gets_the_newest() -> None:
+    old, new = make_item(age_days=30), make_item(age_days=1)
+    assert ids(serve_slate(state=ANYBODY, shown=(), now=NOW, limit=5)) == [new.pk, old.pk]
+
+
+def test_a_scroll_shows_every_item_once_and_then_ends() -> None:
+    everything = {make_item(age_days=days).pk for days in range(1, 24)}
+    shown: tuple[int, ...] = ()
+    while True:
+        slate = serve_slate(state=ANYBODY, shown=shown, now=NOW, limit=5)
+        shown += tuple(ids(slate))
+        if slate.is_end:
+            break
+    assert len(shown) == len(set(shown)) == 23
+    assert set(shown) == everything
+
+
+def test_positions_go_on_from_page_to_page() -> None:
+    for days in range(1, 8):
+        make_item(age_days=days)
+    first = serve_slate(state=ANYBODY, shown=(), now=NOW, limit=4)
+    second = serve_slate(state=ANYBODY, shown=tuple(ids(first)), now=NOW, limit=4)
+    assert [entry.position for entry in (*first.entries, *second.entries)] == list(range(7))
+
+
+def test_a_page_that_holds_exactly_what_is_left_is_the_end() -> None:
+    make_item()
+    make_item()
+    assert serve_slate(state=ANYBODY, shown=(), now=NOW, limit=2).is_end
+    assert not serve_slate(state=ANYBODY, shown=(), now=NOW, limit=1).is_end
+
+
+def test_an_empty_catalogue_is_an_empty_slate() -> None:
+    assert serve_slate(state=ANYBODY, shown=(), now=NOW, limit=5) == Slate((), is_end=True)
+
+
+def test_followed_topics_come_first_and_say_so() -> None:
+    followed = make_item(topics=["Jazz"], age_days=100)
+    for days in range(1, 5):
+        make_item(topics=["Birds"], age_days=days)
+    reader = make_reader()
+    follow(reader=reader, target=make_topic("Jazz"), now=NOW)
+    slate = serve_slate(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)
+    assert (slate.entries[0].item_id, slate.entries[0].source) == (followed.pk, "followed")
+
+
+def test_followed_authors_count_too() -> None:
+    followed = make_item(author="Ida Blom", age_days=100)
+    make_item(age_days=1)
+    reader = make_reader()
+    follow(reader=reader, target=make_author("Ida Blom"), now=NOW)
+    slate = serve_slate(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)
+    assert slate.entries[0].item_id == followed.pk
+
+
+def test_somebody_who_is_still_choosing_already_sees_the_choice() -> None:
+    chosen = make_item(topics=["Jazz"], age_days=100)
+    make_item(age_days=1)
+    state = with_topics(ANYBODY, frozenset({make_topic("Jazz").pk}))
+    assert ids(serve_slate(state=state, shown=(), now=NOW, limit=1)) == [chosen.pk]
+
+
+def test_what_others_saved_is_popular() -> None:
+    popular, new = make_item(age_days=50), make_item(age_days=1)
+    save_item(reader=make_reader(), item=popular, now=NOW)
+    refresh_popularity(now=NOW)
+    slate = serve_slate(state=ANYBODY, shown=(), now=NOW, limit=5)
+    assert [(entry.item_id, entry.source) for entry in slate.entries] == [(popular.pk, "popular"), (new.pk, "fresh")]
+
+
+def test_what_the_reader_opened_is_not_shown_again() -> None:
+    opened, other = make_item(), make_item()
+    reader = make_reader()
+    record_click(reader=reader, item=opened, now=NOW)
+    assert ids(serve_slate(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)) == [
+        other.pk
+    ]
+
+
+def test_hidden_and_future_items_are_not_shown_from_any_source() -> None:
+    reader = make_reader()
+    for fields in ({"hidden": True}, {"age_days": -1}):
+        item = make_item(topics=["Jazz"], **fields)
+        save_item(reader=make_reader(), item=item, now=NOW)
+    follow(reader=reader, target=make_topic("Jazz"), now=NOW)
+    state = read_state(reader=reader, languages=frozenset())
+    assert ids(serve_slate(state=state, shown=(), now=NOW, limit=5)) == []
+
+
+def test_only_chosen_languages_are_shown_from_every_source() -> None:
+    german, english = make_item(language="de"), make_item(language="en")
+    for item in (german, english):
+        save_item(reader=make_reader(), item=item, now=NOW)
+    state = ReaderState(languages=frozenset({"de"}))
+    assert ids(serve_slate(state=state, shown=(), now=NOW, limit=5)) == [german.pk]
+
+
+def test_the_feed_does_not_need_redis(settings: Settings) -> None:
+    settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}}
+    item = make_item()
+    assert ids(serve_slate(state=ANYBODY, shown=(), now=NOW, limit=5)) == [item.pk]
+
+
+def test_an_item_hidden_after_the_last_count_is_not_popular() -> None:
+    item = make_item()
+    save_item(reader=make_reader(), item=item, now=NOW)
+    refresh_popularity(now=NOW)
+    type(item).objects.update(hidden=True)
+    assert ids(serve_slate(state=ANYBODY, shown=(), now=NOW, limit=5)) == []
+
+
+def test_more_like_this_prefers_shared_topics_then_the_same_author() -> None:
+    item = make_item(topics=["Jazz", "Cities"], author="Ida Blom")
+    two_topics = make_item(topics=["Jazz", "Cities"], age_days=90)
+    same_author = make_item(topics=["Jazz"], author="Ida Blom", age_days=80)
+    one_topic = make_item(topics=["Jazz"], age_days=2)
+    make_item(topics=["Birds"])
+    make_item(topics=["Jazz"], language="de")
+    assert similar_items(item=item, now=NOW, limit=5) == [two_topics.pk, same_author.pk, one_topic.pk]
