@@ -1,4 +1,5 @@
-"""Refuse what ruff's banned imports cannot see: columns that stamp themselves, and SQL that asks the database for the time."""
+"""Refuse what ruff's banned imports cannot see: columns that stamp themselves, and SQL that asks the database for
+the time."""
 
 from __future__ import annotations
 

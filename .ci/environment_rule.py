@@ -1,4 +1,5 @@
-"""Refuse readers of the environment outside recsite/settings.py. Handing it on to a child process as a whole is no reading."""
+"""Refuse readers of the environment outside recsite/settings.py. Handing it on to a child process as a whole is no
+reading."""
 
 from __future__ import annotations
 

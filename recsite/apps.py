@@ -14,5 +14,6 @@ class RecsiteConfig(AppConfig):
 
 
 class SiteStaticFiles(StaticFilesConfig):
-    # django-htmx ships extensions that import a module by a bare name, which no hashed file name can follow. We use none.
+    # django-htmx ships extensions that import a module by a bare name, which no hashed file name can follow. We use
+    # none.
     ignore_patterns: ClassVar = [*StaticFilesConfig.ignore_patterns, "ext", "htmax-*", "htmx-4*"]

@@ -10,14 +10,15 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 WIDTH, HEIGHT = 600, 400
 HUE_STEPS = 24
 PATTERNS_A_TOPIC = 7
 
-SALT = "meander"
-"""Part of every hash. This word happens to give the demo's topics hues that lie well apart."""
+SALT = "raft canal"
+"""Part of every hash. These words happen to give the demo's topics hues that lie well apart."""
 
 T = TypeVar("T")
 Point = tuple[float, float]
@@ -33,7 +34,8 @@ def cover_svg(topic_slug: str, key: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">'
         '<defs><linearGradient id="g" x2="0" y2="1">'
-        f'<stop stop-color="{palette.ground_top}"/><stop offset="1" stop-color="{palette.ground}"/></linearGradient></defs>'
+        f'<stop stop-color="{palette.ground_top}"/><stop offset="1" stop-color="{palette.ground}"/>'
+        "</linearGradient></defs>"
         f'<path fill="url(#g)" d="M0 0h{WIDTH}v{HEIGHT}H0z"/>{shapes}</svg>'
     )
 
@@ -72,7 +74,7 @@ class Dice:
         return [rest.pop(int(next(self._numbers) * len(rest))) for _ in range(size)]
 
 
-# --- colours -----------------------------------------------------------------------------------------------------------
+# --- colours ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def _gamma(channel: float) -> float:
     return 12.92 * channel if channel <= 0.0031308 else 1.055 * channel ** (1 / 2.4) - 0.055
 
 
-# --- shapes ------------------------------------------------------------------------------------------------------------
+# --- shapes ----------------------------------------------------------------------------------------------------------
 
 
 def _n(number: float) -> str:
@@ -199,7 +201,7 @@ def _path(d: str, fill: str, more: str = "") -> str:
 def _smooth(points: Sequence[Point]) -> str:
     """A soft line from the first point to the last, bending towards those between."""
     line = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
-    for (x, y), (next_x, next_y) in zip(points[1:-1], points[2:], strict=True):
+    for (x, y), (next_x, next_y) in pairwise(points[1:]):
         line.append(f"Q{_n(x)} {_n(y)} {_n((x + next_x) / 2)} {_n((y + next_y) / 2)}")
     line.append(f"L{_n(points[-1][0])} {_n(points[-1][1])}")
     return "".join(line)
@@ -208,7 +210,7 @@ def _smooth(points: Sequence[Point]) -> str:
 def _blob(points: Sequence[Point]) -> str:
     """A soft closed line around the points."""
     ring = [*points, points[0]]
-    middles = [((ax + bx) / 2, (ay + by) / 2) for (ax, ay), (bx, by) in zip(ring, ring[1:], strict=False)]
+    middles = [((ax + bx) / 2, (ay + by) / 2) for (ax, ay), (bx, by) in pairwise(ring)]
     line = [f"M{_n(middles[-1][0])} {_n(middles[-1][1])}"]
     for (x, y), (middle_x, middle_y) in zip(points, middles, strict=True):
         line.append(f"Q{_n(x)} {_n(y)} {_n(middle_x)} {_n(middle_y)}")
@@ -232,7 +234,7 @@ def _sun(dice: Dice, palette: Palette, y: float) -> str:
     return halo + _circle(x, y, radius, palette.accent)
 
 
-# --- patterns ----------------------------------------------------------------------------------------------------------
+# --- patterns --------------------------------------------------------------------------------------------------------
 
 
 def hills(dice: Dice, palette: Palette) -> str:
@@ -254,7 +256,8 @@ def peaks(dice: Dice, palette: Palette) -> str:
         while x < WIDTH + 80:
             half, height = dice.between(70, 150), dice.between(90, 200) * (1 - 0.2 * index)
             top = f"M{_n(x)} {_n(base - height)}"
-            fold = f"l{_n(half * 0.12)} {_n(height * 0.4)} {_n(-half * 0.2)} {_n(height * 0.25)} {_n(half * 0.14)} {_n(height * 0.35)}"
+            folds = ((0.12, 0.4), (-0.2, 0.25), (0.14, 0.35))
+            fold = "l" + " ".join(f"{_n(half * across)} {_n(height * down)}" for across, down in folds)
             parts.append(_path(f"{top}L{_n(x + half)} {base}V{HEIGHT}H{_n(x - half)}V{base}z", shaded))
             parts.append(_path(f"{top}{fold}H{_n(x - half)}z", lit))
             x += half * dice.between(1.1, 1.9)
@@ -401,11 +404,12 @@ def leaves(dice: Dice, palette: Palette) -> str:
             length = (1.1 - 0.55 * share) * dice.between(78, 100)
             for side in (0,) if pair == pairs else (-1, 1):
                 turn = upward + side * dice.between(42, 58)
-                parts.append(_leaf(leaf_x, leaf_y, length, turn, colour, vein))
+                parts.append(_leaf((leaf_x, leaf_y), length, turn, colour=colour, vein=vein))
     return "".join(parts)
 
 
-def _leaf(x: float, y: float, length: float, turn: float, colour: str, vein: str) -> str:
+def _leaf(stalk: Point, length: float, turn: float, *, colour: str, vein: str) -> str:
+    x, y = stalk
     width = length * 0.32
     half = f"M0 0Q{_n(length * 0.45)} {_n(-width)} {_n(length)} 0"
     return (

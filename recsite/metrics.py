@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -30,7 +30,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """All metrics in Prometheus' text format. Needs METRICS_TOKEN as a bearer token; without that setting it exists
     in a demo only."""
     if not _may_read(request):
-        raise Http404
+        return HttpResponse("Not found.\n", status=404, content_type="text/plain")
     registry = REGISTRY
     if settings.PROMETHEUS_DIR:
         registry = CollectorRegistry()

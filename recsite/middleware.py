@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.template.loader import render_to_string
 
-from recsite import clock, identity
+from recsite import clock, health, identity, metrics
 from recsite.logs import current_request_id
 from recsite.metrics import DATABASE_FAILURES, REQUEST_SECONDS, REQUESTS
 from recsite.requests import SiteRequest
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 RETRY_AFTER_S = 10
+PROBES = {"/healthz": health.healthz, "/readyz": health.readyz, "/metrics": metrics.metrics}
 
 
 def request_id(get_response: GetResponse) -> GetResponse:
@@ -40,6 +41,19 @@ def request_id(get_response: GetResponse) -> GetResponse:
             current_request_id.reset(token)
         response["X-Request-ID"] = this_id
         return response
+
+    return middleware
+
+
+def answer_probes(get_response: GetResponse) -> GetResponse:
+    """Answer /healthz, /readyz and /metrics before anything asks for a known host, for TLS or for a reader.
+
+    Whoever probes a process does so by its address inside the network, not by the name that readers type.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        probe = PROBES.get(request.path)
+        return probe(request) if probe else get_response(request)
 
     return middleware
 

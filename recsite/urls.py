@@ -7,7 +7,6 @@ from django.contrib.auth.views import PasswordResetDoneView
 from django.contrib.sitemaps import views as sitemaps
 from django.urls import path, register_converter
 
-from recsite import health, metrics
 from recsite.converters import UnicodeSlug
 from recsite.pages import account, home, items, library, machines, search, topics
 
@@ -67,8 +66,5 @@ urlpatterns = [
         name="sitemap",
     ),
     path("sitemap-<section>.xml", sitemaps.sitemap, {"sitemaps": machines.SITEMAPS}, name="sitemap_section"),
-    path("healthz", health.healthz, name="healthz"),
-    path("readyz", health.readyz, name="readyz"),
-    path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]

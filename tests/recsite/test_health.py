@@ -34,6 +34,13 @@ def test_the_process_is_alive_whatever_the_database_does(client: Client) -> None
     assert client.get("/healthz").content == b"ok\n"
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_probe_needs_neither_our_name_nor_tls(client: Client, settings: Settings, path: str) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.ALLOWED_HOSTS = ["example.org"]
+    assert client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code == 200
+
+
 def test_metrics_need_their_token(client: Client, settings: Settings) -> None:
     settings.METRICS_TOKEN = "let-me-see"
     assert client.get("/metrics").status_code == 404

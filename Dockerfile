@@ -1,0 +1,37 @@
+# Two images from one file: `serve` (web, worker, beat) and `train` (the training worker, with PyTorch).
+#   docker build --target serve -t recsite:serve .
+#   docker build --target train -t recsite:train .
+FROM python:3.11-slim AS serve
+
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    STATIC_ROOT=/app/static-collected \
+    PROMETHEUS_MULTIPROC_DIR=/tmp/metrics \
+    OMP_NUM_THREADS=1 \
+    OPENBLAS_NUM_THREADS=1
+
+WORKDIR /app
+RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin recsite
+
+COPY requirements/ requirements/
+RUN pip install --no-cache-dir -r requirements/serve.txt
+
+COPY . .
+# Collecting static files needs settings to load, not to be true: these values stay in this line.
+RUN SECRET_KEY=build ALLOWED_HOSTS=build DATABASE_URL=postgresql://build/build REDIS_URL=redis://build \
+    python manage.py collectstatic --noinput --verbosity 0 \
+    && mkdir -p /tmp/metrics /app/var && chown -R recsite /tmp/metrics /app/var
+
+USER recsite
+EXPOSE 8000
+CMD ["gunicorn", "recsite.wsgi", "--bind", "0.0.0.0:8000"]
+
+
+FROM serve AS train
+
+USER root
+# The address of an extra index, for people who want PyTorch's CPU wheels: docker build --build-arg TORCH_INDEX=...
+ARG TORCH_INDEX=""
+RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r requirements/train.txt
+USER recsite
+CMD ["celery", "-A", "recsite.celery", "worker", "--queues", "training", "--concurrency", "1"]
