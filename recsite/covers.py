@@ -106,7 +106,7 @@ class Mood:
 
 DAY = Mood(0.93, 0.87, 0.030, (0.80, 0.71, 0.61, 0.50, 0.40), (0.79, 0.69, 0.58, 0.47, 0.37), 0.075, 0.68, 0.965)
 DUSK = Mood(0.80, 0.70, 0.070, (0.63, 0.55, 0.47, 0.39, 0.31), (0.62, 0.54, 0.45, 0.37, 0.29), 0.080, 0.83, 0.93)
-NIGHT = Mood(0.25, 0.40, 0.055, (0.46, 0.54, 0.62, 0.71, 0.80), (0.47, 0.40, 0.34, 0.28, 0.22), 0.072, 0.80, 0.92)
+NIGHT = Mood(0.27, 0.43, 0.060, (0.48, 0.55, 0.63, 0.72, 0.80), (0.52, 0.45, 0.38, 0.31, 0.24), 0.075, 0.80, 0.92)
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ def hills(dice: Dice, palette: Palette) -> str:
     parts = [_sun(dice, palette, dice.between(80, 170))]
     ridges = dice.count(3, 5)
     first, swing = dice.between(150, 220), dice.between(14, 46)
-    for index, depth in enumerate(palette.depths[-ridges:]):
+    for index, depth in enumerate(palette.depths[dice.count(0, 5 - ridges) :][:ridges]):
         base = first + (HEIGHT - first) * index / ridges + swing * 0.5
         parts.append(_path(_ridge(dice, base, swing * dice.between(0.7, 1.2)), depth))
     return "".join(parts)
@@ -379,44 +379,42 @@ def terrazzo(dice: Dice, palette: Palette) -> str:
     return "".join(parts)
 
 
+LEAF = (
+    '<defs><g id="l"><path d="M0 0Q45-32 100 0Q45 32 0 0z"/>'
+    '<path d="M0 0Q45-32 100 0z" fill="currentColor" opacity=".4"/></g></defs>'
+)
+"""One leaf, 100 long, growing to the right; half of it in the shade."""
+
+
 def leaves(dice: Dice, palette: Palette) -> str:
     """Stems with pairs of leaves, before a pale sun."""
-    parts = [_circle(dice.between(140, 460), dice.between(120, 200), dice.between(80, 120), palette.accent)]
+    parts = [LEAF, _circle(dice.between(140, 460), dice.between(120, 200), dice.between(80, 120), palette.accent)]
     colours = palette.depths[1:]
     stems = dice.count(4, 5)
     for stem in range(stems):
-        colour = colours[stem % len(colours)]
-        vein = colours[(stem + 2) % len(colours)]
+        colour, shade = colours[stem % len(colours)], colours[(stem + 2) % len(colours)]
         x = WIDTH * (stem + 0.5) / stems + dice.between(-40, 40)
-        height = dice.between(220, 360)
-        lean = dice.between(-70, 70)
-        parts.append(
-            f'<path d="M{_n(x)} 410Q{_n(x)} {_n(400 - height / 2)} {_n(x + lean)} {_n(400 - height)}" fill="none"'
-            f' stroke="{colour}" stroke-width="5" stroke-linecap="round"/>'
-        )
-        pairs = dice.count(4, 6)
-        for pair in range(pairs + 1):
-            share = 0.2 + 0.8 * pair / pairs
-            # A point of the quadratic curve above, and the direction of growth there.
-            leaf_x = x + lean * share**2
-            leaf_y = 410 - (height + 10) * share
-            upward = -90 + math.degrees(math.atan2(2 * lean * share, height))
-            length = (1.1 - 0.55 * share) * dice.between(78, 100)
-            for side in (0,) if pair == pairs else (-1, 1):
-                turn = upward + side * dice.between(42, 58)
-                parts.append(_leaf((leaf_x, leaf_y), length, turn, colour=colour, vein=vein))
+        parts.append(f'<g fill="{colour}" color="{shade}">{_stem(dice, x, colour)}</g>')
     return "".join(parts)
 
 
-def _leaf(stalk: Point, length: float, turn: float, *, colour: str, vein: str) -> str:
-    x, y = stalk
-    width = length * 0.32
-    half = f"M0 0Q{_n(length * 0.45)} {_n(-width)} {_n(length)} 0"
-    return (
-        f'<g transform="translate({x:.0f} {y:.0f})rotate({turn:.0f})">'
-        f'<path d="{half}Q{_n(length * 0.45)} {_n(width)} 0 0z" fill="{colour}"/>'
-        f'<path d="{half}z" fill="{vein}" opacity=".4"/></g>'
-    )
+def _stem(dice: Dice, x: float, colour: str) -> str:
+    height, lean = dice.between(220, 360), dice.between(-70, 70)
+    curve = f"M{_n(x)} 410Q{_n(x)} {_n(400 - height / 2)} {_n(x + lean)} {_n(400 - height)}"
+    parts = [_path(curve, "none", f' stroke="{colour}" stroke-width="5" stroke-linecap="round"')]
+    pairs = dice.count(4, 6)
+    for pair in range(pairs + 1):
+        share = 0.2 + 0.8 * pair / pairs
+        # A point of the quadratic curve above, and the direction of growth there.
+        leaf_x, leaf_y = x + lean * share**2, 410 - (height + 10) * share
+        upward = -90 + math.degrees(math.atan2(2 * lean * share, height))
+        size = (1.1 - 0.55 * share) * dice.between(0.78, 1.0)
+        for side in (0,) if pair == pairs else (-1, 1):
+            turn = upward + side * dice.between(42, 58)
+            parts.append(
+                f'<use href="#l" transform="translate({leaf_x:.0f} {leaf_y:.0f})rotate({turn:.0f})scale({size:.2f})"/>'
+            )
+    return "".join(parts)
 
 
 def tiles(dice: Dice, palette: Palette) -> str:
