@@ -1,0 +1,33 @@
+"""What every test may lean on. The servers come from the plugin beside this file, `tests/services.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+from pytest_django.fixtures import Settings
+
+_NEEDS_SERVERS = {"db", "transactional_db", "live_server", "client", "admin_client", "rf"}
+
+
+@pytest.fixture(autouse=True)
+def plain_static_names(settings: Settings) -> None:
+    """Tests in this process render pages without `collectstatic`; those in a browser use the real, hashed files."""
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Settings) -> None:
+    """The real hash takes a tenth of a second on purpose, a dozen times a test."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Counts of rate limits and cached lists do not reach the next test."""
+    yield
+    if request.node.get_closest_marker("django_db") or _NEEDS_SERVERS & set(request.fixturenames):
+        cache.clear()
