@@ -56,9 +56,10 @@ def item_cards(
     *,
     reader: Reader | None,
     first_position: int = 0,
+    topic: Topic | None = None,
     snippets: Mapping[int, SafeString] | None = None,
 ) -> list[Card]:
-    """Cards of a plain list, in its order."""
+    """Cards of a plain list, in its order; on the page of a `topic` they all carry its name."""
     items = list(items)
     saved = _saved(reader, [item.pk for item in items])
     return [
@@ -66,6 +67,7 @@ def item_cards(
             item,
             position=first_position + index,
             saved=item.pk in saved,
+            topic=topic,
             snippet=(snippets or {}).get(item.pk, ""),
         )
         for index, item in enumerate(items)
@@ -78,15 +80,20 @@ def load_items(item_ids: Iterable[int]) -> dict[int, Item]:
 
 
 def make_card(
-    item: Item, *, position: int = 0, reason: str = "", saved: bool = False, snippet: SafeString | str = ""
+    item: Item,
+    *,
+    position: int = 0,
+    reason: str = "",
+    saved: bool = False,
+    topic: Topic | None = None,
+    snippet: SafeString | str = "",
 ) -> Card:
-    topics = list(item.topics.all())
-    topic = topics[0] if topics else None
+    own_topic = next(iter(item.topics.all()), None)
     return Card(
         item=item,
-        topic=topic,
+        topic=topic or own_topic,
         url=item.get_absolute_url(),
-        cover_url=item.image or generated_cover_url(topic, key=str(item.pk)),
+        cover_url=item.image or generated_cover_url(own_topic, key=str(item.pk)),
         position=position,
         reason=reason,
         saved=saved,

@@ -49,8 +49,12 @@ class RequestReader:
     def _found(self) -> Reader | None:
         if self._request.user.is_authenticated:
             return Reader.objects.filter(user=self._request.user).first()
-        row = find_reader(self._cookie_id) if self._cookie_id else None
-        return row if row and row.user_id is None else None
+        return self._cookie_row if self._cookie_row and self._cookie_row.user_id is None else None
+
+    @cached_property
+    def _cookie_row(self) -> Reader | None:
+        """Looked up once: another request of this browser may be making the row while this one runs."""
+        return find_reader(self._cookie_id) if self._cookie_id else None
 
     @property
     def row(self) -> Reader | None:
@@ -73,13 +77,11 @@ class RequestReader:
         self.asked = True
         if self.row is not None:
             return self.row.public_id
-        if self._cookie_id is not None and not self._cookie_belongs_to_an_account():
+        belongs_to_an_account = self._cookie_row is not None and self._cookie_row.user_id is not None
+        if self._cookie_id is not None and not belongs_to_an_account:
             return self._cookie_id
         self.new_cookie = uuid.uuid4()
         return self.new_cookie
-
-    def _cookie_belongs_to_an_account(self) -> bool:
-        return self._cookie_id is not None and find_reader(self._cookie_id) is not None
 
     def prove(self, *, now: datetime) -> Reader:
         """The row, made now if there is none. Raises UnprovenReader for a browser that brought no cookie of ours."""

@@ -8,7 +8,19 @@ import pytest
 from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
+from tests.browser.site import HOW_TO_GET_ONE
+
+_NOT_RUN = "no Chromium found"
+
 _NEEDS_SERVERS = {"db", "transactional_db", "live_server", "client", "admin_client", "rf"}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was not run for want of a browser, and how to get one."""
+    left_out = [report for report in terminalreporter.stats.get("skipped", []) if _NOT_RUN in str(report.longrepr)]
+    if left_out:
+        terminalreporter.section("NOT RUN: the browser tests", sep="!")
+        terminalreporter.line(f"{len(left_out)} tests need a browser: {_NOT_RUN}. {HOW_TO_GET_ONE}")
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login as start_session
 from django.contrib.auth import logout as end_session
@@ -88,6 +89,8 @@ class Login(auth_views.LoginView):
     template_name = "pages/account/login.html"
     authentication_form = LoginForm
     redirect_authenticated_user = True
+    # Django's view would call the site by its address.
+    extra_context: ClassVar = {"site_name": settings.SITE_NAME}
     request: SiteRequest
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -149,6 +152,7 @@ class PasswordReset(auth_views.PasswordResetView):
     template_name = "pages/account/password_reset.html"
     email_template_name = "emails/password_reset.txt"
     subject_template_name = "emails/password_reset_subject.txt"
+    extra_email_context: ClassVar = {"site_name": settings.SITE_NAME}
     success_url = reverse_lazy("password_reset_done")
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

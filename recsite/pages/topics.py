@@ -40,7 +40,11 @@ def topics(request: SiteRequest) -> HttpResponse:
 def topic(request: SiteRequest, slug: str) -> HttpResponse:
     topic = get_object_or_404(Topic, slug=slug)
     items = Item.objects.published(request.now).filter(topics=topic)
-    context = {"topic": topic, "following": topic.pk in request.reader.followed_topic_ids, **_page(request, items)}
+    context = {
+        "topic": topic,
+        "following": topic.pk in request.reader.followed_topic_ids,
+        **_page(request, items, topic),
+    }
     return render(request, paged_template(request, "pages/topic.html"), context)
 
 
@@ -76,11 +80,11 @@ def _follow(request: SiteRequest, target: Topic | Author, follow_url: str) -> Ht
     return answer_form(request, "partials/_follow_button.html", context, default=target.get_absolute_url())
 
 
-def _page(request: SiteRequest, items: ItemQuerySet) -> dict[str, object]:
+def _page(request: SiteRequest, items: ItemQuerySet, topic: Topic | None = None) -> dict[str, object]:
     """One page of `items`, newest first."""
     first = (page_number(request) - 1) * PAGE_SIZE
     found = list(items.newest_first().for_cards()[first : first + PAGE_SIZE + 1])
     return {
-        "cards": item_cards(found[:PAGE_SIZE], reader=request.reader.row, first_position=first),
+        "cards": item_cards(found[:PAGE_SIZE], reader=request.reader.row, first_position=first, topic=topic),
         "next_url": next_page_url(request, more=len(found) > PAGE_SIZE),
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -69,8 +67,8 @@ def scheme(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
-def visitor(request: pytest.FixtureRequest, new_context: NewContext, scheme: str) -> Iterator[Page]:
-    yield new_context(color_scheme=scheme, **request.param).new_page()
+def visitor(request: pytest.FixtureRequest, new_context: NewContext, scheme: str) -> Page:
+    return new_context(color_scheme=scheme, **request.param).new_page()
 
 
 def test_pages_for_everybody_are_accessible(visitor: Page, site: Site) -> None:
@@ -113,7 +111,9 @@ def test_the_feed_fits_every_width(new_context: NewContext, width: int) -> None:
     page = new_context(viewport={"width": width, "height": 900}).new_page()
     page.goto("/")
     assert sideways(page) == 0
-    columns = page.locator("[data-feed]").evaluate("feed => getComputedStyle(feed).gridTemplateColumns.split(' ').length")
+    columns = page.locator("[data-feed]").evaluate(
+        "feed => getComputedStyle(feed).gridTemplateColumns.split(' ').length"
+    )
     assert columns == (1 if width < 600 else 2 if width < 900 else 3 if width < 1200 else 4)
 
 
@@ -148,7 +148,8 @@ def test_motion_stops_when_it_is_not_wanted(new_context: NewContext) -> None:
     moving = page.evaluate(
         """[...document.querySelectorAll("*")].filter(element => {
           const style = getComputedStyle(element);
-          return [style.transitionDuration, style.animationDuration].some(d => d.split(",").some(t => parseFloat(t) > 0.01));
+          const durations = `${style.transitionDuration},${style.animationDuration}`.split(",");
+          return durations.some(duration => parseFloat(duration) > 0.01);
         }).length"""
     )
     assert moving == 0

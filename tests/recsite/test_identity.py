@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
+from django.contrib.auth.models import AnonymousUser, User
+from django.test import Client, RequestFactory
 
 from catalog.models import Reader
-from recsite.identity import accepted_languages
+from recsite.identity import RequestReader, accepted_languages
 from tests.factories import make_item
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +71,18 @@ def test_the_cookie_stays_the_same_from_page_to_page(client: Client) -> None:
 def test_pages_for_machines_set_no_cookie(client: Client) -> None:
     for path in ("/healthz", "/readyz", "/robots.txt", "/covers/jazz/1.svg", "/feed.atom", "/sitemap.xml"):
         assert "reader" not in client.get(path).cookies, path
+
+
+def test_a_row_made_by_another_request_meanwhile_does_not_change_the_cookie(client: Client, rf: RequestFactory) -> None:
+    client.get("/")
+    request = rf.get("/")
+    request.COOKIES["reader"] = client.cookies["reader"].value
+    request.user = AnonymousUser()
+    reader = RequestReader(request)
+    assert reader.row is None
+    client.get(make_item().get_absolute_url())
+    assert reader.public_id == Reader.objects.get().public_id
+    assert reader.new_cookie is None
 
 
 def test_after_signing_out_the_browser_is_somebody_new(client: Client) -> None:

@@ -1,0 +1,146 @@
+"""Pictures of every page, phone to desktop, light and dark: `python -m tests.browser.screenshots [--out FOLDER]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+from tqdm import tqdm
+
+from recsite.onemachine.services import local_services
+from tests.browser.site import CHROMIUM_OPTIONS, HOW_TO_GET_ONE, Site, find_chromium, running_site
+
+WIDTHS = {390: 844, 834: 1112, 1440: 900}
+SCHEMES = ("light", "dark")
+FAVOURITES = (0, 3, 5)
+"""Which of the topics offered are chosen: three are enough."""
+Scene = Callable[[Page], None]
+
+
+def first_visit(page: Page) -> None:
+    page.goto("/")
+
+
+def feed(page: Page) -> None:
+    page.goto("/")
+    for place in FAVOURITES:
+        page.locator("input[name=topics]").nth(place).check(force=True)
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("heading", name="For you").wait_for()
+
+
+def card_menu(page: Page) -> None:
+    feed(page)
+    card = page.locator("[data-feed] [data-item]").first
+    card.hover()
+    card.locator("details[data-menu] > summary").first.click()
+
+
+def why_this(page: Page) -> None:
+    card_menu(page)
+    page.get_by_text("Why this?").first.click()
+
+
+def item(page: Page) -> None:
+    feed(page)
+    page.locator("[data-feed] .card-title a").nth(2).click()
+    page.get_by_role("heading", level=1).wait_for()
+
+
+def saved(page: Page) -> None:
+    feed(page)
+    for index in range(5):
+        button = page.locator("[data-feed] [data-item]").nth(index).locator("form.save button")
+        button.focus()
+        page.keyboard.press("Enter")
+        page.locator("[data-feed] [data-item]").nth(index).locator("form.save button[aria-pressed=true]").wait_for()
+    page.goto("/saved/")
+
+
+def history(page: Page) -> None:
+    feed(page)
+    for index in range(4):
+        page.locator("[data-feed] .card-title a").nth(index).click()
+        page.get_by_role("heading", level=1).wait_for()
+        page.goto("/")
+    page.goto("/history/")
+
+
+def at(address: str) -> Scene:
+    def scene(page: Page) -> None:
+        page.goto(address)
+
+    return scene
+
+
+SCENES: dict[str, Scene] = {
+    "first-visit": first_visit,
+    "feed": feed,
+    "card-menu": card_menu,
+    "why-this": why_this,
+    "item": item,
+    "saved": saved,
+    "history": history,
+    "search": at("/search/?q=bread"),
+    "search-nothing": at("/search/?q=xyzzyplugh"),
+    "topics": at("/topics/"),
+    "topic": at("/topics/jazz/"),
+    "following": at("/following/"),
+    "account": at("/account/"),
+    "sign-up": at("/account/signup/"),
+    "log-in": at("/account/login/"),
+    "not-found": at("/nowhere/"),
+    "offline": at("/offline/"),
+}
+
+
+def take_all(browser: Browser, site: Site, out: Path) -> int:
+    """One file a scene, width and scheme. Returns how many."""
+    out.mkdir(parents=True, exist_ok=True)
+    wanted = [(name, width, scheme) for name in SCENES for width in WIDTHS for scheme in SCHEMES]
+    for name, width, scheme in tqdm(wanted, disable=not sys.stderr.isatty()):
+        context = browser.new_context(
+            base_url=site.address,
+            locale="en-GB",
+            color_scheme=scheme,
+            viewport={"width": width, "height": WIDTHS[width]},
+            reduced_motion="reduce",
+        )
+        page = context.new_page()
+        SCENES[name](page)
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=out / f"{name}-{width}-{scheme}.png")
+        context.close()
+    return len(wanted)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("var/screenshots"), help="folder for the pictures")
+    out = parser.parse_args().out
+    chromium = find_chromium()
+    if chromium is None:
+        print(f"No Chromium found. {HOW_TO_GET_ONE}", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="recsite-pictures-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        with (
+            local_services(folder) as services,
+            running_site(
+                database_url=services.database_url, redis_url=services.redis_url, folder=folder / "site"
+            ) as site,
+            sync_playwright() as playwright,
+        ):
+            browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
+            print(f"{take_all(browser, site, out)} pictures are in {out}.")
+            browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
