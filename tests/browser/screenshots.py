@@ -54,10 +54,9 @@ def item(page: Page) -> None:
 def saved(page: Page) -> None:
     feed(page)
     for index in range(5):
-        button = page.locator("[data-feed] [data-item]").nth(index).locator("form.save button")
-        button.focus()
-        page.keyboard.press("Enter")
-        page.locator("[data-feed] [data-item]").nth(index).locator("form.save button[aria-pressed=true]").wait_for()
+        card = page.locator("[data-feed] [data-item]").nth(index)
+        card.locator("form.save button").click()
+        card.locator("form.save button[aria-pressed=true]").wait_for()
     page.goto("/saved/")
 
 
