@@ -1,5 +1,3 @@
-from typing import ClassVar
-
 from django.apps import AppConfig
 from django.contrib.staticfiles.apps import StaticFilesConfig
 
@@ -16,4 +14,4 @@ class RecsiteConfig(AppConfig):
 class SiteStaticFiles(StaticFilesConfig):
     # django-htmx ships extensions that import a module by a bare name, which no hashed file name can follow. We use
     # none.
-    ignore_patterns: ClassVar = [*StaticFilesConfig.ignore_patterns, "ext", "htmax-*", "htmx-4*"]
+    ignore_patterns = [*StaticFilesConfig.ignore_patterns, "ext", "htmax-*", "htmx-4*"]

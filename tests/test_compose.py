@@ -13,7 +13,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from django.conf import settings
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from recsite.onemachine import postgres, redis_server
+from tests.addresses import free_port, url_of_test_database
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,19 +50,11 @@ def resolve(value: str) -> str:
     return VARIABLE.sub(lambda match: GIVEN.get(match["name"]) or match["words"], value)
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @pytest.fixture
-def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def others() -> dict[str, str]:
     """What the names `postgres` and `redis` resolve to here: the servers of this test run."""
-    database = settings.DATABASES["default"]
-    host = database["OPTIONS"].get("host") or database["HOST"]
     return {
-        "DATABASE_URL": f"postgresql://{database['USER']}@/{database['NAME']}?host={host}",
+        "DATABASE_URL": url_of_test_database(),
         "REDIS_URL": settings.REDIS_URL,
     }
 

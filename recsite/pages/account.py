@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -90,7 +90,7 @@ class Login(auth_views.LoginView):
     authentication_form = LoginForm
     redirect_authenticated_user = True
     # Django's view would call the site by its address.
-    extra_context: ClassVar = {"site_name": settings.SITE_NAME}
+    extra_context = {"site_name": settings.SITE_NAME}
     request: SiteRequest
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -152,7 +152,7 @@ class PasswordReset(auth_views.PasswordResetView):
     template_name = "pages/account/password_reset.html"
     email_template_name = "emails/password_reset.txt"
     subject_template_name = "emails/password_reset_subject.txt"
-    extra_email_context: ClassVar = {"site_name": settings.SITE_NAME}
+    extra_email_context = {"site_name": settings.SITE_NAME}
     success_url = reverse_lazy("password_reset_done")
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import httpx
 import psycopg
 from psycopg import sql
 
+from tests.addresses import free_port
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +67,7 @@ def running_site(*, database_url: str, redis_url: str, folder: Path) -> Iterator
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     own_url = re.sub(r"/[^/?]+(\?|$)", rf"/{name}\1", database_url, count=1)
-    site = Site(f"http://127.0.0.1:{_free_port()}", own_url, folder / "mails")
+    site = Site(f"http://127.0.0.1:{free_port()}", own_url, folder / "mails")
     environment = {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": site.database_url,
@@ -120,9 +120,3 @@ def _is_ready(site: Site) -> bool:
         return httpx.get(f"{site.address}/readyz").status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

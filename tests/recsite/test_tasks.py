@@ -1,0 +1,67 @@
+"""Jobs as a real worker runs them, sent through a real Redis."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django_celery_results.models import TaskResult
+
+from feedback.interactions import save_item
+from recsite import clock, tasks
+from recsite.celery import app
+from tests.addresses import url_of_test_database
+from tests.factories import make_item, make_reader
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[None]:
+    """A worker on the database of the tests."""
+    with (tmp_path / "worker.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "recsite.celery", "worker", "--pool", "solo", "--queues", "default"],
+            cwd=ROOT,
+            env=os.environ | {"DATABASE_URL": url_of_test_database()},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_until(lambda: app.control.inspect(timeout=1).ping(), "the worker answers", deadline_s=60)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def test_a_worker_counts_what_is_popular_and_keeps_it_for_the_web_processes(worker: None) -> None:
+    item = make_item()
+    save_item(reader=make_reader(), item=item, now=clock.now() - timedelta(hours=1))
+    sent = tasks.refresh_popularity.delay()
+    wait_until(lambda: TaskResult.objects.filter(task_id=sent.id, status="SUCCESS").exists(), "the job is done")
+    assert cache.get("popular") == [item.pk]
+
+
+def test_expired_sessions_are_cleared_and_others_stay(worker: None) -> None:
+    now = clock.now()
+    for name, age in (("old", timedelta(days=1)), ("new", timedelta(days=-1))):
+        Session.objects.create(session_key=name, session_data="", expire_date=now - age)
+    sent = tasks.clear_sessions.delay()
+    wait_until(lambda: TaskResult.objects.filter(task_id=sent.id, status="SUCCESS").exists(), "the job is done")
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
+
+
+def test_every_scheduled_job_exists() -> None:
+    scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert scheduled <= set(app.tasks)
