@@ -66,5 +66,6 @@ urlpatterns = [
         name="sitemap",
     ),
     path("sitemap-<section>.xml", sitemaps.sitemap, {"sitemaps": machines.SITEMAPS}, name="sitemap_section"),
+    path("admin/login/", account.admin_login),
     path("admin/", admin.site.urls),
 ]

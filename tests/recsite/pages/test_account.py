@@ -195,3 +195,36 @@ def test_every_form_refuses_a_forged_request(account: User) -> None:
     client.get("/")
     for path in ("/welcome/", "/account/signup/", "/account/login/", "/account/logout/", "/account/delete/"):
         assert client.post(path, {}).status_code == 403, path
+
+
+def test_the_admin_has_no_log_in_page_of_its_own(client: Client) -> None:
+    response = client.get("/admin/", follow=True)
+    assert response.redirect_chain[-1][0] == "/account/login/?next=%2Fadmin%2F"
+
+
+def test_a_reader_is_refused_by_the_admin_and_staff_are_let_in(client: Client, account: User) -> None:
+    client.force_login(account)
+    assert client.get("/admin/", follow=True).status_code == 403
+    User.objects.filter(pk=account.pk).update(is_staff=True, is_superuser=True)
+    for path in ("/admin/", "/admin/catalog/item/", "/admin/catalog/item/add/", "/admin/feedback/interaction/"):
+        assert client.get(path).status_code == 200, path
+
+
+def test_an_item_made_by_hand_in_the_admin_is_shown(client: Client, account: User) -> None:
+    User.objects.filter(pk=account.pk).update(is_staff=True, is_superuser=True)
+    client.force_login(account)
+    fields = {
+        "source": "site",
+        "external_id": "by-hand",
+        "slug": "by-hand",
+        "title": "Made by hand",
+        "language": "en",
+        "published_at_0": "2026-01-01",
+        "published_at_1": "10:00",
+        "attributes": "{}",
+        "itemtopic_set-TOTAL_FORMS": "0",
+        "itemtopic_set-INITIAL_FORMS": "0",
+    }
+    response = client.post("/admin/catalog/item/add/", fields)
+    assert response.status_code == 302, response.context["errors"]
+    assert client.get("/items/by-hand/").status_code == 200
