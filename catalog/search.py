@@ -18,22 +18,23 @@ QUERY_MAX_CHARS = 200
 _MARK_BEGIN, _MARK_END = "\ue000", "\ue001"
 """Private-use characters around a hit, so that the text can be escaped before the marks become tags."""
 
-_HEADLINE = f"StartSel={_MARK_BEGIN}, StopSel={_MARK_END}, MinWords=20, MaxWords=40"
+_HEADLINE = f"StartSel={_MARK_BEGIN}, StopSel={_MARK_END}, MinWords=8, MaxWords=30"
 
 _HITS_IN_ONE_CONFIG = """
-    SELECT id, ts_rank(search_vector, query) AS rank, published_at, '{config}'::regconfig AS config, query
+    SELECT id, language = ANY(%(preferred)s) AS preferred, ts_rank(search_vector, query) AS rank, published_at,
+        '{config}'::regconfig AS config, query
     FROM catalog_item, websearch_to_tsquery('{config}', %(query)s) AS query
     WHERE search_vector @@ query AND NOT hidden AND language = ANY(%({languages})s)
 """
 _PAGE = """
     WITH hits AS ({hits}),
     page AS (
-        SELECT *, count(*) OVER () AS total FROM hits ORDER BY rank DESC, published_at DESC, id DESC
+        SELECT *, count(*) OVER () AS total FROM hits ORDER BY preferred DESC, rank DESC, published_at DESC, id DESC
         LIMIT %(limit)s OFFSET %(offset)s
     )
-    SELECT page.id, ts_headline(config, coalesce(nullif(summary, ''), title), query, %(headline)s), total
-    FROM page JOIN catalog_item USING (id)
-    ORDER BY rank DESC, page.published_at DESC, page.id DESC
+    SELECT page.id, text, ts_headline(config, text, query, %(headline)s), total
+    FROM page JOIN catalog_item USING (id), LATERAL (SELECT coalesce(nullif(summary, ''), title) AS text) AS shown
+    ORDER BY preferred DESC, rank DESC, page.published_at DESC, page.id DESC
 """
 
 
@@ -65,11 +66,12 @@ def clean_query(text: str) -> str:
     return " ".join(text.replace("\0", " ").split())[:QUERY_MAX_CHARS]
 
 
-def search_items(query: str, *, offset: int, limit: int) -> SearchPage:
+def search_items(query: str, *, preferred: frozenset[str], offset: int, limit: int) -> SearchPage:
     """Visible items that match a query in websearch syntax (`"exact phrase"`, `or`, `-without`), best first.
 
-    Each item is matched with the stemmer of its own language, so `houses` finds `house` in English and `Häuser`
-    finds `Haus` in German.
+    Each item is matched with the stemmer of its own language, so `houses` finds `house` in English and `Häuser` finds
+    `Haus` in German. A stemmer makes odd things of another language's words (Spanish reads `bread` as `brea`, pitch), so
+    hits in the `preferred` languages come before all others.
     """
     query = clean_query(query)
     by_config = _languages_by_config(Item.objects.languages())
@@ -81,11 +83,18 @@ def search_items(query: str, *, offset: int, limit: int) -> SearchPage:
     with connection.cursor() as cursor:
         cursor.execute(
             _PAGE.format(hits=hits),
-            {**by_config, "query": query, "headline": _HEADLINE, "offset": offset, "limit": limit},
+            {
+                **by_config,
+                "query": query,
+                "preferred": list(preferred),
+                "headline": _HEADLINE,
+                "offset": offset,
+                "limit": limit,
+            },
         )
         rows = cursor.fetchall()
     return SearchPage(
-        [SearchHit(item_id, _marked(headline)) for item_id, headline, _ in rows], rows[0][2] if rows else 0
+        [SearchHit(item_id, _snippet(text, headline)) for item_id, text, headline, _ in rows], rows[0][3] if rows else 0
     )
 
 
@@ -120,9 +129,12 @@ def _languages_by_config(languages: list[str]) -> dict[str, list[str]]:
     return grouped
 
 
-def _marked(headline: str) -> SafeString:
-    """Escaped text in which the hits stand in <mark>."""
+def _snippet(text: str, headline: str) -> SafeString:
+    """The part of `text` that PostgreSQL chose, escaped, with its hits in <mark> and an ellipsis if it starts amid
+    the text."""
     before, *hits = headline.split(_MARK_BEGIN)
-    return format_html("{}", before) + format_html_join(
+    first_words = before + (hits[0].partition(_MARK_END)[0] if hits else "")
+    ellipsis = "" if text.lstrip().startswith(first_words) else "… "
+    return format_html("{}{}", ellipsis, before) + format_html_join(
         "", "<mark>{}</mark>{}", (hit.partition(_MARK_END)[::2] for hit in hits)
     )

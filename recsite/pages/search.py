@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from catalog.models import Topic
+from catalog.models import Item, Topic
 from catalog.search import clean_query, search_items
 from catalog.search import suggest as suggestions_for
 from recsite.cards import item_cards, load_items
@@ -22,7 +22,8 @@ OFFERED_TOPICS = 8
 def search(request: SiteRequest) -> HttpResponse:
     query = clean_query(request.GET.get("q", ""))
     first = (page_number(request) - 1) * PAGE_SIZE
-    page = search_items(query, offset=first, limit=PAGE_SIZE)
+    preferred = request.reader.languages(Item.objects.languages())
+    page = search_items(query, preferred=preferred, offset=first, limit=PAGE_SIZE)
     items = load_items(hit.item_id for hit in page.hits)
     cards = item_cards(
         [items[hit.item_id] for hit in page.hits if hit.item_id in items],

@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def found(query: str) -> list[int]:
-    return [hit.item_id for hit in search_items(query, offset=0, limit=20).hits]
+    return [hit.item_id for hit in search_items(query, preferred=frozenset(), offset=0, limit=20).hits]
 
 
 def test_a_word_is_found_in_another_form() -> None:
@@ -22,6 +22,20 @@ def test_each_item_is_stemmed_in_its_own_language() -> None:
     spanish = make_item("Las casas del puerto", language="es")
     assert found("Haus") == [german.pk]
     assert found("casa") == [spanish.pk]
+
+
+def test_hits_in_the_readers_languages_come_before_all_others() -> None:
+    spanish = make_item("Brea", summary="Brea y brea.", language="es")
+    english = make_item("A summary", summary="Where the bread is.", language="en")
+    hits = search_items("bread", preferred=frozenset({"en"}), offset=0, limit=5).hits
+    assert [hit.item_id for hit in hits] == [english.pk, spanish.pk]
+
+
+def test_a_snippet_from_amid_the_text_says_so() -> None:
+    make_item(summary="The lighthouse stood there.")
+    assert search_items("lighthouse", preferred=frozenset(), offset=0, limit=5).hits[0].snippet.startswith("The <mark>")
+    make_item(summary=f"{'Many words about nothing much. ' * 12} And then the windmill turned.")
+    assert search_items("windmill", preferred=frozenset(), offset=0, limit=5).hits[0].snippet.startswith("… ")
 
 
 def test_a_language_without_a_stemmer_is_searched_word_for_word() -> None:
@@ -53,7 +67,7 @@ def test_hidden_items_are_not_found() -> None:
 )
 def test_any_text_is_a_query(query: str) -> None:
     make_item("Something else")
-    assert search_items(query, offset=0, limit=5).hits == []
+    assert search_items(query, preferred=frozenset(), offset=0, limit=5).hits == []
     suggest(query)
 
 
@@ -63,7 +77,7 @@ def test_a_long_query_is_cut() -> None:
 
 def test_the_snippet_marks_the_hit_and_escapes_everything_else() -> None:
     make_item("Safety", summary="A <script>alert(1)</script> near the lighthouse & the sea.")
-    snippet = search_items("lighthouse", offset=0, limit=5).hits[0].snippet
+    snippet = search_items("lighthouse", preferred=frozenset(), offset=0, limit=5).hits[0].snippet
     assert "<mark>lighthouse</mark>" in snippet
     assert "<script>" not in snippet
     assert "&amp; the sea" in snippet
@@ -71,7 +85,7 @@ def test_the_snippet_marks_the_hit_and_escapes_everything_else() -> None:
 
 def test_pages_of_results_neither_repeat_nor_lose_anything() -> None:
     items = {make_item(f"River song {n}").pk for n in range(7)}
-    pages = [search_items("river", offset=offset, limit=3) for offset in (0, 3, 6)]
+    pages = [search_items("river", preferred=frozenset(), offset=offset, limit=3) for offset in (0, 3, 6)]
     ids = [hit.item_id for page in pages for hit in page.hits]
     assert set(ids) == items
     assert len(ids) == 7
