@@ -70,8 +70,8 @@ def search_items(query: str, *, preferred: frozenset[str], offset: int, limit: i
     """Visible items that match a query in websearch syntax (`"exact phrase"`, `or`, `-without`), best first.
 
     Each item is matched with the stemmer of its own language, so `houses` finds `house` in English and `Häuser` finds
-    `Haus` in German. A stemmer makes odd things of another language's words (Spanish reads `bread` as `brea`, pitch), so
-    hits in the `preferred` languages come before all others.
+    `Haus` in German. A stemmer makes odd things of another language's words (Spanish reads `bread` as `brea`, pitch),
+    so hits in the `preferred` languages come before all others.
     """
     query = clean_query(query)
     by_config = _languages_by_config(Item.objects.languages())
