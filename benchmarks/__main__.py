@@ -1,0 +1,47 @@
+"""python -m benchmarks NAME [--json] [--small]: run one benchmark.
+
+Exit codes: 0 every goal met, 1 a goal missed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+BENCHMARKS: dict[str, str] = {
+    "catalogue_import": "import_catalog against a bare COPY of the same rows: rows per second, peak memory, ratio",
+}
+"""Names are modules of this package that have `add_arguments(parser)` and `run(arguments) -> Report`."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(_overview())
+        return 0
+    name, *options = arguments
+    if name not in BENCHMARKS:
+        print(f"There is no benchmark {name!r}.\n\n{_overview()}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(f"benchmarks.{name}")
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks {name}", description=BENCHMARKS[name])
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object in the last line")
+    parser.add_argument("--small", action="store_true", help="small sizes, under two minutes")
+    module.add_arguments(parser)
+    parsed = parser.parse_args(options)
+    report = module.run(parsed)
+    print(report.text())
+    if parsed.json:
+        print(report.json_line())
+    return 0 if report.met else 1
+
+
+def _overview() -> str:
+    width = max(map(len, BENCHMARKS))
+    names = "\n".join(f"  {name.ljust(width)}  {what}" for name, what in BENCHMARKS.items())
+    return f"usage: python -m benchmarks NAME [--json] [--small] [-h]\n\n{names}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
