@@ -39,7 +39,7 @@ def collect_changed_static() -> None:
 def _static_fingerprint() -> str:
     fingerprint = hashlib.sha256(settings.STORAGES["staticfiles"]["BACKEND"].encode())
     for finder in get_finders():
-        for path, storage in finder.list(_UNUSED_STATIC):
+        for path, storage in finder.list([]):
             found = Path(storage.path(path)).stat()
             fingerprint.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
     return fingerprint.hexdigest()
