@@ -2,13 +2,15 @@
 #
 # Variables, given as `make demo PORT=9000`; make hands them on in the environment:
 #   PORT=8000        where the site listens          VAR_DIR=var     where the demo keeps everything
-#   DATA=folder      your own catalogue              AUDIENCE=0      no simulated readers
+#   DATA=folder      your own catalogue
 #   PYTHON=python3   which Python makes .venv        TORCH_INDEX=    an extra package index, for other builds of torch
 #
 # Each recipe line becomes one program (`exec`), so that a signal to make reaches it.
 
 PYTHON ?= python3
 VENV := .venv/bin/python
+# Two processes, each with servers of its own; a file's tests stay together.
+TESTS := $(VENV) -m pytest -n 2 --dist loadfile
 
 .PHONY: help install demo test lint bench screenshots clean
 
@@ -28,8 +30,8 @@ demo: install
 
 ## make test         every test; those of the database on both PostgreSQL versions
 test: install
-	@exec $(VENV) -m pytest -q -m database --postgres=16
-	@exec $(VENV) -m pytest
+	@exec $(TESTS) -q -m database --postgres=16
+	@exec $(TESTS)
 
 ## make lint         formatting, types, walls between folders, settings, templates
 lint: install

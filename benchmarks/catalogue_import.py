@@ -145,6 +145,7 @@ def _report(seeds: list[int], tenth: Measured, rounds: list[Measured], large: Me
     growth = large.peak_rss_mb / tenth.peak_rss_mb
     goals: list[Goal] = [
         at_least(f"throughput over bare COPY, {large.rows:,} rows", large.ratio, RATIO_GOAL),
+        at_least(f"the same, median of {len(rounds)} rounds of {rounds[0].rows:,}", median_ratio, RATIO_GOAL),
         at_most(f"peak memory, {large.rows:,} rows over {tenth.rows:,}", growth, MEMORY_GROWTH_GOAL),
     ]
     results = {

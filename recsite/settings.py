@@ -101,7 +101,6 @@ if DEMO:
 
 PORT = _integer("PORT", 8000, low=1, high=65535)
 DATA = _raw("DATA")
-AUDIENCE = _flag("AUDIENCE", default=True)
 
 SECRET_KEY = (
     _raw("SECRET_KEY") or secrets.token_urlsafe(50)

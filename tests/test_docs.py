@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-ENVIRONMENT_ONLY = {"DEMO", "DEBUG", "SIMULATION", "PORT", "DATA", "AUDIENCE"}
+ENVIRONMENT_ONLY = {"DEMO", "DEBUG", "SIMULATION", "PORT", "DATA"}
 """Settings of a demo, a developer or a simulation: not for the operations page."""
 
 

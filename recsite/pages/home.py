@@ -18,7 +18,7 @@ from recsite import serving
 from recsite.cards import generated_cover_url, slate_cards
 from recsite.cursors import SHOWN_MAX, CursorError, read_cursor, write_cursor
 from recsite.identity import UnprovenReader
-from recsite.pages.navigation import needs_cookie, next_address, paged_template
+from recsite.pages.navigation import needs_cookie, next_address, render_paged
 from recsite.requests import SiteRequest
 
 PAGE_SIZE = 24
@@ -48,7 +48,7 @@ def home(request: SiteRequest) -> HttpResponse:
     }
     if first_page and not request.htmx and not _was_welcomed(request):
         context |= {"show_welcome": True, **_choices(request)}
-    return render(request, paged_template(request, "pages/home.html"), context)
+    return render_paged(request, "pages/home.html", context)
 
 
 @require_http_methods(["GET", "POST"])

@@ -14,7 +14,7 @@ from catalog.models import Item
 from feedback.interactions import latest_clicks, redo_click, undo_click
 from feedback.models import Interaction
 from recsite.cards import Card, generated_cover_url, item_cards, make_card
-from recsite.pages.navigation import answer_form, next_page_url, page_number, paged_template
+from recsite.pages.navigation import answer_form, next_page_url, page_number, render_paged
 from recsite.requests import SiteRequest
 
 PAGE_SIZE = 24
@@ -27,7 +27,7 @@ def saved(request: SiteRequest) -> HttpResponse:
     cards = item_cards(
         [item for _, item in page], reader=request.reader.row, first_position=(page_number(request) - 1) * PAGE_SIZE
     )
-    return render(request, paged_template(request, "pages/saved.html"), {"cards": cards, "next_url": next_url})
+    return render_paged(request, "pages/saved.html", {"cards": cards, "next_url": next_url})
 
 
 @require_GET

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from recsite.requests import SiteRequest
@@ -11,9 +14,13 @@ from recsite.requests import SiteRequest
 PAGES_MAX = 400
 
 
-def paged_template(request: SiteRequest, whole: str, partial: str = "partials/_feed_page.html") -> str:
-    """The whole page for a browser, only the next cards for htmx (but not when htmx restores a page from history)."""
-    return partial if request.htmx and not request.htmx.history_restore_request else whole
+def render_paged(
+    request: SiteRequest, whole: str, context: dict[str, Any], *, partial: str = "partials/_feed_page.html"
+) -> HttpResponse:
+    """The whole page for a browser, only the next cards for htmx; caches are told that one address has two answers."""
+    response = render(request, partial if request.htmx else whole, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
 
 
 def page_number(request: SiteRequest) -> int:

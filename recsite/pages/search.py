@@ -11,7 +11,7 @@ from catalog.models import Item, Topic
 from catalog.search import clean_query, search_items
 from catalog.search import suggest as suggestions_for
 from recsite.cards import item_cards, load_items
-from recsite.pages.navigation import next_page_url, page_number, paged_template
+from recsite.pages.navigation import next_page_url, page_number, render_paged
 from recsite.requests import SiteRequest
 
 PAGE_SIZE = 24
@@ -40,7 +40,7 @@ def search(request: SiteRequest) -> HttpResponse:
         if cards
         else Topic.objects.annotate(count=Count("items")).order_by("-count", "name")[:OFFERED_TOPICS],
     }
-    return render(request, paged_template(request, "pages/search.html", "partials/_search_results.html"), context)
+    return render_paged(request, "pages/search.html", context, partial="partials/_search_results.html")
 
 
 @require_GET

@@ -12,7 +12,7 @@ from catalog.models import Author, Item, ItemQuerySet, Topic
 from feedback.interactions import follow, unfollow
 from recsite.cards import generated_cover_url, item_cards
 from recsite.identity import UnprovenReader
-from recsite.pages.navigation import answer_form, needs_cookie, next_page_url, page_number, paged_template
+from recsite.pages.navigation import answer_form, needs_cookie, next_page_url, page_number, render_paged
 from recsite.requests import SiteRequest
 
 PAGE_SIZE = 24
@@ -45,7 +45,7 @@ def topic(request: SiteRequest, slug: str) -> HttpResponse:
         "following": topic.pk in request.reader.followed_topic_ids,
         **_page(request, items, topic),
     }
-    return render(request, paged_template(request, "pages/topic.html"), context)
+    return render_paged(request, "pages/topic.html", context)
 
 
 @require_GET
@@ -56,7 +56,7 @@ def author(request: SiteRequest, slug: str) -> HttpResponse:
         "following": author.pk in request.reader.followed_author_ids,
         **_page(request, Item.objects.published(request.now).filter(author=author)),
     }
-    return render(request, paged_template(request, "pages/author.html"), context)
+    return render_paged(request, "pages/author.html", context)
 
 
 @require_POST

@@ -33,8 +33,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Ends with this folder's tests: while Playwright's loop runs, Django's ORM refuses to work in the same thread."""
     chromium = find_chromium()
     if chromium is None:
         pytest.fail(f"No Chromium found. {HOW_TO_GET_ONE}")

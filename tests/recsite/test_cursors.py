@@ -16,7 +16,9 @@ def test_no_cursor_is_the_beginning() -> None:
     assert read_cursor("") == ()
 
 
-@pytest.mark.parametrize("cursor", ["nonsense", "a:b:c", write_cursor((1, 2))[:-1]])
+@pytest.mark.parametrize(
+    "cursor", ["nonsense", "a:b:c", write_cursor((1, 2))[:-1]], ids=["a word", "parts", "a letter off"]
+)
 def test_a_cursor_that_we_did_not_make_is_refused(cursor: str) -> None:
     with pytest.raises(CursorError):
         read_cursor(cursor)

@@ -41,6 +41,12 @@ def test_htmx_gets_only_the_next_cards_and_a_browser_the_whole_page(client: Clie
     assert b"<html" in client.get("/").content
 
 
+@pytest.mark.parametrize("path", ["/", "/topics/jazz/", "/search/?q=jazz", "/saved/"])
+def test_caches_are_told_that_htmx_gets_another_answer(client: Client, path: str) -> None:
+    make_item("Jazz", topics=["Jazz"])
+    assert "HX-Request" in client.get(path)["Vary"]
+
+
 def test_a_cursor_that_we_did_not_make_leads_to_the_beginning(client: Client) -> None:
     response = client.get("/?cursor=made-up")
     assert (response.status_code, response["Location"]) == (302, "/")
