@@ -77,6 +77,7 @@ def _choose() -> _Services | None:
     os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,testserver")
     os.environ.setdefault("HTTPS", "0")
     os.environ["VAR_DIR"] = str(folder / "var")
+    (folder / "var" / "static").mkdir(parents=True)
     if _others_services:
         return None
     services = _Services(folder)

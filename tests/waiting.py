@@ -13,11 +13,16 @@ _pause = threading.Event()
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], what: str, deadline_s: float = 30.0) -> T:
-    """The first true value of `condition`. After `deadline_s` the test fails and says `what` it waited for."""
+def wait_until(
+    condition: Callable[[], T], what: str, deadline_s: float = 30.0, *, found: Callable[[], str] = lambda: ""
+) -> T:
+    """The first true value of `condition`.
+
+    After `deadline_s` the test fails and says `what` it waited for and what it `found` instead.
+    """
     last_moment = time.monotonic() + deadline_s
     while not (value := condition()):
         if time.monotonic() > last_moment:
-            raise AssertionError(f"after {deadline_s:g} s: not yet {what}")
+            raise AssertionError(f"after {deadline_s:g} s: not yet {what}. {found()}")
         _pause.wait(_POLL_S)
     return value

@@ -58,5 +58,7 @@ def _worker(queue: str, *, processes: int) -> list[str]:
 
 
 def _site_program(name: str, module_and_arguments: list[str], stop_signal: signal.Signals) -> Program:
-    command = tethered([sys.executable, "-m", *module_and_arguments], death_signal=signal.SIGTERM)
+    # The supervisor died without stopping us, and Redis goes at the same moment: a worker that then tries to end in
+    # order waits for a broker that is gone, with nobody left to lose patience.
+    command = tethered([sys.executable, "-m", *module_and_arguments], death_signal=signal.SIGKILL)
     return Program(name, command, _SITE, stop_signal, stop_wait_s=4, group=SITE)

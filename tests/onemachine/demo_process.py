@@ -135,8 +135,11 @@ class DemoProcess:
 
     def wait_until_ended(self) -> Finished:
         """The end of every process that carries the mark, within the promised time."""
-        wait_until(lambda: not self.marked(), f"the end of all it started: {self.marked()}", STOP_DEADLINE_S)
+        wait_until(lambda: not self.marked(), "the end of all it started", STOP_DEADLINE_S, found=self._describe_marked)
         return Finished(self.process.wait(), self.said())
+
+    def _describe_marked(self) -> str:
+        return str([(process.pid, process.status(), process.cmdline()[:6]) for process in self.marked()])
 
     def clear_up(self) -> None:
         for process in self.marked():
