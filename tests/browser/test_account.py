@@ -54,6 +54,7 @@ def test_logging_in_elsewhere_asks_before_merging(page: Page, new_context: NewCo
     other = new_context().new_page()
     other.goto("/")
     other.locator("[data-feed] .card-title a").nth(5).click()
+    other.wait_for_url("**/items/**")
     second = other.get_by_role("heading", level=1).inner_text()
     log_in(other, email)
     other.wait_for_url("**/account/merge/**")

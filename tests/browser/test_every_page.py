@@ -84,6 +84,7 @@ def test_pages_of_a_reader_with_an_account_are_accessible(new_context: NewContex
     page = new_context(color_scheme=scheme, **DESKTOP).new_page()
     page.goto("/")
     page.locator("[data-feed] .card-title a").first.click()
+    page.wait_for_url("**/items/**")
     page.locator("form.save button").first.click()
     expect(page.locator("form.save button").first).to_have_attribute("aria-pressed", "true")
     sign_up(page)

@@ -21,6 +21,7 @@ def test_the_feed_goes_on_by_a_link(page: Page) -> None:
     page.goto("/")
     first = ids(page)
     page.locator("a.more").click()
+    page.wait_for_url("**/?cursor=*")
     second = ids(page)
     assert len(second) == 24
     assert not set(first) & set(second)
