@@ -55,6 +55,7 @@ urlpatterns = [
     path("account/export/", account.export_data, name="export_data"),
     path("account/delete/", account.delete_account, name="delete_account"),
     path("covers/<uslug:topic_slug>/<slug:key>.svg", machines.cover, name="cover"),
+    path("favicon.ico", machines.favicon, name="favicon"),
     path("feed.atom", machines.NewestItemsOfAll(), name="feed_atom"),
     path("offline/", machines.offline, name="offline"),
     path("robots.txt", machines.robots, name="robots"),

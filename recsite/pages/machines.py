@@ -9,7 +9,8 @@ from django.contrib.sitemaps import Sitemap
 from django.contrib.syndication.views import Feed
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.html import escape
@@ -41,6 +42,12 @@ def cover(_request: HttpRequest, topic_slug: str, key: str) -> HttpResponse:
     """The generated cover of an item: drawn from its address alone, so that it needs no database and can be cached
     anywhere."""
     return HttpResponse(cover_svg(topic_slug, key), content_type="image/svg+xml")
+
+
+@require_safe
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """For pages that do not name one, such as the admin's: browsers then ask for this address."""
+    return redirect(static("favicon.svg"))
 
 
 @require_safe

@@ -58,6 +58,10 @@ def test_a_cover_is_an_image_that_may_be_kept_anywhere(client: Client) -> None:
     assert "Cookie" not in response.get("Vary", "")
 
 
+def test_browsers_that_ask_for_the_usual_icon_find_ours(client: Client) -> None:
+    assert client.get("/favicon.ico")["Location"] == "/static/favicon.svg"
+
+
 def test_the_service_worker_governs_the_whole_site(client: Client) -> None:
     response = client.get("/sw.js")
     assert response["Content-Type"].startswith("text/javascript")
