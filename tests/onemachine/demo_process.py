@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,9 +133,14 @@ class DemoProcess:
         """What Ctrl-C in a terminal does: SIGINT to the whole group in the foreground."""
         os.killpg(self.process.pid, signal.SIGINT)
 
-    def wait_until_ended(self) -> Finished:
-        """The end of every process that carries the mark, within the promised time."""
-        wait_until(lambda: not self.marked(), "the end of all it started", STOP_DEADLINE_S, found=self._describe_marked)
+    def wait_until_ended(self, started: Collection[psutil.Process] = ()) -> Finished:
+        """The end of every process that carries the mark, and of all that `started`, within the promised time."""
+        wait_until(
+            lambda: not self.marked() and not any(map(is_alive, started)),
+            "the end of all it started",
+            STOP_DEADLINE_S,
+            found=self._describe_marked,
+        )
         return Finished(self.process.wait(), self.said())
 
     def _describe_marked(self) -> str:

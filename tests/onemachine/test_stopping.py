@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.onemachine.demo_process import STOP_DEADLINE_S, DemoProcess, is_alive, running
+from tests.onemachine.demo_process import DemoProcess, running
 from tests.waiting import wait_until
 
 # `-o install`: the environment is there already, whoever runs this.
@@ -74,9 +74,7 @@ def test_everything_ends(ask: Callable[[DemoProcess], None], filled_var: Path) -
         started = demo.everything()
         assert len(started) > 10
         ask(demo)
-        finished = demo.wait_until_ended()
-        # gunicorn's processes look once a second whether their parent is still there.
-        wait_until(lambda: not any(map(is_alive, started)), "the end of every descendant", STOP_DEADLINE_S)
+        finished = demo.wait_until_ended(started)
         assert "Traceback" not in finished.output
 
 
