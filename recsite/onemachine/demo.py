@@ -56,9 +56,8 @@ class Demo:
         self._require_same_catalogue()
         self._postgres = None if options.given_database_url else postgres.place(options.var / "postgres")
         self._redis = None if options.given_redis_url else redis_server.place(options.var / "redis")
-        self._supervisor = Supervisor(
-            self._programs(), Folders(run=self._var.run, log=self._var.log, work=options.base)
-        )
+        self._folders = Folders(run=self._var.run, log=self._var.log, work=options.base)
+        self._supervisor = Supervisor(self._programs(), self._folders)
 
     def run(self) -> None:
         """Start, serve until somebody asks for the end, stop. Raises CannotStart or StopAsked once nothing runs."""
@@ -72,11 +71,11 @@ class Demo:
             self._supervisor.stop()
 
     def _programs(self) -> list[Program]:
-        programs = site_programs(self._options.port)
+        programs = site_programs(self._options.port, self._folders.supervisor_pid)
         if self._postgres:
-            programs.append(postgres_program(self._postgres))
+            programs.append(postgres_program(self._postgres, self._folders.supervisor_pid))
         if self._redis:
-            programs.append(redis_program(self._redis))
+            programs.append(redis_program(self._redis, self._folders.supervisor_pid))
         return programs
 
     def _start_servers(self) -> None:

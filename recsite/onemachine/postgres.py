@@ -70,8 +70,11 @@ class LocalPostgres:
         query = urlencode({"host": str(self.socket.parent)}, quote_via=quote, safe="/")
         return f"postgresql://{ROLE}@/{database}?{query}"
 
-    def command(self) -> list[str]:
-        """The command that becomes the server. SIGINT stops it fast and cleanly."""
+    def command(self, parent_file: Path | None = None) -> list[str]:
+        """The command that becomes the server. SIGINT stops it fast and cleanly.
+
+        `parent_file` holds the process id of who will start it, when that is not this process.
+        """
         access = self.home / "access"
         options = [
             "listen_addresses=",
@@ -86,6 +89,7 @@ class LocalPostgres:
         return tethered(
             [str(self.programs / "postgres"), "-D", str(self.data), *arguments],
             death_signal=signal.SIGINT,
+            parent_file=parent_file,
             account=self.account.ids_to_become,
         )
 

@@ -28,8 +28,11 @@ class LocalRedis:
     def url(self) -> str:
         return f"unix://{quote(str(self.socket))}"
 
-    def command(self) -> list[str]:
-        """The command that becomes the server. Durable: an append-only file, so that queued jobs survive a SIGKILL."""
+    def command(self, parent_file: Path | None = None) -> list[str]:
+        """The command that becomes the server. Durable: an append-only file, so that queued jobs survive a SIGKILL.
+
+        `parent_file` holds the process id of who will start it, when that is not this process.
+        """
         options = {
             "--port": "0",
             "--unixsocket": str(self.socket),
@@ -43,7 +46,7 @@ class LocalRedis:
             "--set-proc-title": "no",
         }
         arguments = [part for option in options.items() for part in option]
-        return tethered([str(self.program), *arguments], death_signal=signal.SIGTERM)
+        return tethered([str(self.program), *arguments], death_signal=signal.SIGTERM, parent_file=parent_file)
 
     def answers(self) -> bool:
         with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=1) as client:

@@ -49,6 +49,11 @@ class Folders:
     work: Path
     """Where programs are started."""
 
+    @property
+    def supervisor_pid(self) -> Path:
+        """Holds the supervisor's process id from before it starts anything."""
+        return self.run / "supervisord.pid"
+
 
 class Supervisor:
     def __init__(self, programs: Sequence[Program], folders: Folders) -> None:
@@ -156,7 +161,7 @@ def _configuration(programs: Sequence[Program], folders: Folders, socket: Path) 
             "logfile": str(folders.log / "supervisor.log"),
             "logfile_maxbytes": "5MB",
             "logfile_backups": "2",
-            "pidfile": str(folders.run / "supervisord.pid"),
+            "pidfile": str(folders.supervisor_pid),
             "umask": "077",
         },
         "unix_http_server": {"file": str(socket), "chmod": "0700"},
