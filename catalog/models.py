@@ -199,12 +199,18 @@ class Reader(models.Model):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="reader"
     )
+    external_id = models.CharField(
+        max_length=200, unique=True, null=True, blank=True, help_text="Its key in the system that sends us its events."
+    )
     languages = ArrayField(models.CharField(max_length=12), default=list, blank=True)
     country = models.CharField(max_length=2, blank=True, help_text="ISO 3166-1 alpha-2, only if the reader shared it.")
     followed_topics = models.ManyToManyField(Topic, blank=True, related_name="followers")
     followed_authors = models.ManyToManyField(Author, blank=True, related_name="followers")
     attributes = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
+    personalised = models.BooleanField(
+        default=True, help_text="Off: popular and fresh items only, and nothing of it is learned from."
+    )
     welcomed_at = models.DateTimeField(
         null=True, blank=True, help_text="When the first-visit choice was made or skipped."
     )

@@ -2,108 +2,169 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Greatest
 
 from catalog.models import Author, Item, Reader, Topic
+from feedback.buckets import reader_bucket
+from feedback.interaction_rows import InteractionRow, insert_interactions
+from feedback.kinds import STANDING, Kind
 from feedback.models import Interaction
+from feedback.surfaces import Surface
+from feedback.tokens import Token
 
 SAME_CLICK = timedelta(minutes=30)
 """Opening an item again within a visit (reload, back and forward) is the same click."""
 
+About = Item | Topic | Author
 
-def record_click(*, reader: Reader, item: Item, now: datetime) -> None:
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an interaction came from: a slot of a slate, or nowhere that we showed (`direct`).
+
+    reader_bucket: of the reader id that the visit began with; None takes that of the reader.
+    excluded: one of `Excluded`, when it teaches nothing.
+    """
+
+    surface: str = Surface.DIRECT
+    slate_id: uuid.UUID | None = None
+    position: int | None = None
+    visit_id: uuid.UUID | None = None
+    reader_bucket: int | None = None
+    event_id: uuid.UUID | None = None
+    excluded: str | None = None
+
+    @classmethod
+    def of_token(cls, token: Token, *, event_id: uuid.UUID | None = None, excluded: str | None = None) -> Origin:
+        return cls(
+            surface=token.surface,
+            slate_id=token.slate_id,
+            position=token.position,
+            visit_id=token.visit_id,
+            reader_bucket=token.reader_bucket,
+            event_id=event_id,
+            excluded=excluded,
+        )
+
+    def fields(self, reader: Reader) -> dict[str, Any]:
+        """Columns of an interaction by `reader`."""
+        bucket = reader_bucket(reader.public_id) if self.reader_bucket is None else self.reader_bucket
+        return {
+            "reader_id": reader.pk,
+            "surface": self.surface,
+            "slate_id": self.slate_id,
+            "position": self.position,
+            "visit_id": self.visit_id,
+            "reader_bucket": bucket,
+            "event_id": self.event_id,
+            "excluded": self.excluded,
+        }
+
+
+DIRECT = Origin()
+
+
+def record_click(*, reader: Reader, item: Item, now: datetime, origin: Origin = DIRECT) -> None:
     """Remember that `reader` opened `item`. Safe to repeat."""
     recent = Interaction.objects.standing().filter(
-        reader=reader, kind=Interaction.Kind.CLICK, item=item, happened_at__gt=now - SAME_CLICK
+        reader=reader, kind=Kind.CLICK, item=item, happened_at__gt=now - SAME_CLICK
     )
+    if origin.slate_id is not None:
+        # The same card again is the same click, however late; another card of the item is another one.
+        recent = Interaction.objects.standing().filter(
+            reader=reader, kind=Kind.CLICK, item=item, slate_id=origin.slate_id, position=origin.position
+        )
     if not recent.exists():
-        Interaction.objects.create(reader=reader, kind=Interaction.Kind.CLICK, item=item, happened_at=now)
+        Interaction.objects.create(
+            kind=Kind.CLICK, item=item, happened_at=now, received_at=now, **origin.fields(reader)
+        )
 
 
-def save_item(*, reader: Reader, item: Item, now: datetime) -> None:
-    """Put `item` on the reader's list. Safe to repeat: the database holds one standing save an item."""
-    _insert_once(Interaction(reader=reader, kind=Interaction.Kind.SAVE, item=item, happened_at=now))
+def record_search(*, reader: Reader, query: str, now: datetime, origin: Origin = DIRECT) -> None:
+    """Remember what `reader` searched for: once a visit for the same words."""
+    asked = Interaction.objects.filter(reader=reader, kind=Kind.SEARCH, query=query, happened_at__gt=now - SAME_CLICK)
+    if not asked.exists():
+        Interaction.objects.create(
+            kind=Kind.SEARCH, query=query, happened_at=now, received_at=now, **origin.fields(reader)
+        )
 
 
-def unsave_item(*, reader: Reader, item: Item, now: datetime) -> None:
-    _take_back(Interaction.objects.filter(reader=reader, kind=Interaction.Kind.SAVE, item=item), now)
+def record_state(
+    *,
+    reader: Reader,
+    kind: Kind,
+    about: About,
+    now: datetime,
+    received_at: datetime | None = None,
+    origin: Origin = DIRECT,
+) -> bool:
+    """Begin a state that lasts until it is taken back. False when it stands already: two tabs may race here.
 
-
-def follow(*, reader: Reader, target: Topic | Author, now: datetime) -> None:
-    """Follow a topic or an author: the reader's profile changes, and the act is remembered. Safe to repeat."""
+    `now` is when it happened; it reached us at `received_at`, if that was later. Following changes the reader's profile
+    too. Raises ValueError for a kind that is not a state.
+    """
+    if kind not in STANDING:
+        raise ValueError(f"{kind} is not a state: it cannot stand.")
+    ids: dict[str, Any] = {f"{name}_id": row.pk for name, row in _named(about).items()}
+    act = InteractionRow(kind=kind, happened_at=now, received_at=received_at or now, **ids, **origin.fields(reader))
     with transaction.atomic():
-        if isinstance(target, Topic):
-            reader.followed_topics.add(target)
-            act = Interaction(reader=reader, kind=Interaction.Kind.FOLLOW, topic=target, happened_at=now)
-        else:
-            reader.followed_authors.add(target)
-            act = Interaction(reader=reader, kind=Interaction.Kind.FOLLOW, author=target, happened_at=now)
-        _insert_once(act)
+        began = bool(insert_interactions([act]))
+        if kind == Kind.FOLLOW:
+            _change_profile(reader, about, follows=True)
+    return began
 
 
-def unfollow(*, reader: Reader, target: Topic | Author, now: datetime) -> None:
-    acts = Interaction.objects.filter(reader=reader, kind=Interaction.Kind.FOLLOW)
+def take_back(
+    *,
+    reader: Reader,
+    kind: Kind,
+    about: About,
+    now: datetime,
+    event_id: uuid.UUID | None = None,
+    latest_only: bool = False,
+) -> bool:
+    """End a state, or take clicks out of the reader's history: all on the item, or the latest. False when there was
+    none."""
+    acts = Interaction.objects.standing().filter(reader=reader, kind=kind, **_named(about))
+    if latest_only:
+        acts = Interaction.objects.filter(pk__in=acts.order_by("-happened_at", "-pk").values("pk")[:1])
     with transaction.atomic():
-        if isinstance(target, Topic):
-            reader.followed_topics.remove(target)
-            _take_back(acts.filter(topic=target), now)
-        else:
-            reader.followed_authors.remove(target)
-            _take_back(acts.filter(author=target), now)
-
-
-def undo_click(*, reader: Reader, interaction_id: int, now: datetime) -> bool:
-    """Take an item out of the reader's history: every click on it. False if there is no such click of this reader."""
-    click = Interaction.objects.filter(reader=reader, kind=Interaction.Kind.CLICK, pk=interaction_id).first()
-    if click is None:
-        return False
-    _take_back(Interaction.objects.filter(reader=reader, kind=Interaction.Kind.CLICK, item=click.item_id), now)
-    return True
+        if kind == Kind.FOLLOW:
+            _change_profile(reader, about, follows=False)
+        return _mark_undone(acts, now, event_id) > 0
 
 
 def redo_click(*, reader: Reader, interaction_id: int) -> bool:
     """Put back what `undo_click` took out, and only that. False if there is no such click of this reader."""
-    click = Interaction.objects.filter(reader=reader, kind=Interaction.Kind.CLICK, pk=interaction_id).first()
+    click = Interaction.objects.filter(reader=reader, kind=Kind.CLICK, pk=interaction_id).first()
     if click is None:
         return False
     if click.undone_at is not None:
         Interaction.objects.filter(
-            reader=reader, kind=Interaction.Kind.CLICK, item=click.item_id, undone_at=click.undone_at
-        ).update(undone_at=None)
+            reader=reader, kind=Kind.CLICK, item=click.item_id, undone_at=click.undone_at
+        ).update(undone_at=None, undo_received_at=None, undo_event_id=None)
     return True
 
 
-def saved_item_ids(*, reader: Reader, among: Iterable[int]) -> set[int]:
-    """Which of the items `among` are on the reader's list."""
-    saves = Interaction.objects.standing().filter(reader=reader, kind=Interaction.Kind.SAVE, item__in=list(among))
-    return set(saves.values_list("item_id", flat=True))
+def _named(about: About) -> dict[str, About]:
+    if isinstance(about, Item):
+        return {"item": about}
+    return {"topic": about} if isinstance(about, Topic) else {"author": about}
 
 
-def clicked_item_ids(*, reader: Reader) -> set[int]:
-    clicks = Interaction.objects.standing().filter(reader=reader, kind=Interaction.Kind.CLICK)
-    return set(clicks.values_list("item_id", flat=True))
+def _change_profile(reader: Reader, about: About, *, follows: bool) -> None:
+    followed = reader.followed_topics if isinstance(about, Topic) else reader.followed_authors
+    (followed.add if follows else followed.remove)(about)  # type: ignore[arg-type]
 
 
-def latest_clicks(*, reader: Reader) -> QuerySet[Interaction]:
-    """The newest standing click on each item, newest first."""
-    newest_of_each = (
-        Interaction.objects.standing()
-        .filter(reader=reader, kind=Interaction.Kind.CLICK)
-        .order_by("item_id", "-happened_at", "-pk")
-        .distinct("item_id")
-        .values("pk")
-    )
-    return Interaction.objects.filter(pk__in=newest_of_each).order_by("-happened_at", "-pk")
-
-
-def _insert_once(interaction: Interaction) -> None:
-    """Insert unless a unique constraint says that it stands already; two tabs may race here."""
-    Interaction.objects.bulk_create([interaction], ignore_conflicts=True)
-
-
-def _take_back(interactions: QuerySet[Interaction], now: datetime) -> None:
-    interactions.filter(undone_at=None).update(undone_at=now)
+def _mark_undone(interactions: QuerySet[Interaction], now: datetime, event_id: uuid.UUID | None = None) -> int:
+    """Nothing is taken back before it happened: a client's clock may have been ahead by a little."""
+    undone_at = Greatest("happened_at", Value(now))
+    return interactions.update(undone_at=undone_at, undo_received_at=now, undo_event_id=event_id)

@@ -10,26 +10,29 @@ HALF_LIFE = timedelta(days=7)
 WINDOW = timedelta(days=42)
 """Six half-lives: what is older weighs less than 2%."""
 
-SAVE_WEIGHT = 3.0
-"""A save is rarer than a click and says more."""
+LIKED_WEIGHT = 3.0
+"""A save or a like is rarer than a click and says more."""
 
 _POPULAR = """
-    SELECT item_id
+    SELECT item_id, sum(
+        CASE kind WHEN 'click' THEN 1.0 ELSE %(liked_weight)s END
+        * exp(-ln(2.0) * extract(epoch FROM %(now)s - happened_at) / %(half_life_s)s)
+    )::float8 AS popularity
     FROM feedback_interaction JOIN catalog_item ON catalog_item.id = item_id
-    WHERE happened_at > %(since)s AND happened_at <= %(now)s AND undone_at IS NULL AND kind IN ('click', 'save')
+    WHERE happened_at > %(since)s AND happened_at <= %(now)s AND undone_at IS NULL AND kind = ANY(%(kinds)s)
+      AND excluded IS NULL
       AND NOT catalog_item.hidden
     GROUP BY item_id
-    ORDER BY sum(
-        CASE kind WHEN 'save' THEN %(save_weight)s ELSE 1.0 END
-        * exp(-ln(2.0) * extract(epoch FROM %(now)s - happened_at) / %(half_life_s)s)
-    ) DESC, item_id DESC
+    ORDER BY popularity DESC, item_id DESC
     LIMIT %(limit)s
 """
 
 
-def popular_item_ids(*, now: datetime, limit: int) -> list[int]:
-    """Visible items by clicks and saves of the last six weeks, each worth half as much a week later; most popular
-    first."""
+def popular_items(*, now: datetime, limit: int) -> list[tuple[int, float]]:
+    """Visible items by clicks, likes and saves of the last six weeks, as (item id, score), most popular first.
+
+    Each is worth half as much a week later.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             _POPULAR,
@@ -37,8 +40,9 @@ def popular_item_ids(*, now: datetime, limit: int) -> list[int]:
                 "now": now,
                 "since": now - WINDOW,
                 "half_life_s": HALF_LIFE.total_seconds(),
-                "save_weight": SAVE_WEIGHT,
+                "kinds": ["click", "like", "save"],
+                "liked_weight": LIKED_WEIGHT,
                 "limit": limit,
             },
         )
-        return [item_id for (item_id,) in cursor.fetchall()]
+        return cursor.fetchall()

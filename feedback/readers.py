@@ -7,13 +7,14 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from catalog.models import Reader, ReaderMerge
+from feedback.kinds import STANDING
 from feedback.models import Interaction
 
-# The same save or follow standing on both sides is one fact told twice: the later telling goes.
+# The same save, follow and so on standing on both sides is one fact told twice: the later telling goes.
 _DROP_REPEATED = """
     DELETE FROM feedback_interaction AS old USING feedback_interaction AS kept
     WHERE old.reader_id = %(old)s AND kept.reader_id = %(into)s AND old.kind = kept.kind
-      AND old.kind IN ('save', 'follow')
+      AND old.kind = ANY(%(standing)s)
       AND old.undone_at IS NULL AND kept.undone_at IS NULL
       AND (old.item_id, old.topic_id, old.author_id) IS NOT DISTINCT FROM (kept.item_id, kept.topic_id, kept.author_id)
 """
@@ -31,14 +32,15 @@ def merge_readers(*, old: Reader, into: Reader, now: datetime) -> None:
         raise ValueError(f"Reader {old.pk} has an account. Only a reader without one can be merged.")
     Reader.objects.select_for_update().filter(pk__in=[old.pk, into.pk]).order_by("pk").first()
     with connection.cursor() as cursor:
-        cursor.execute(_DROP_REPEATED, {"old": old.pk, "into": into.pk})
+        cursor.execute(_DROP_REPEATED, {"old": old.pk, "into": into.pk, "standing": sorted(STANDING)})
     Interaction.objects.filter(reader=old).update(reader=into)
     into.followed_topics.add(*old.followed_topics.all())
     into.followed_authors.add(*old.followed_authors.all())
     into.languages = into.languages or old.languages
     into.country = into.country or old.country
     into.welcomed_at = into.welcomed_at or old.welcomed_at
-    into.save(update_fields=["languages", "country", "welcomed_at"])
+    into.personalised = into.personalised and old.personalised
+    into.save(update_fields=["languages", "country", "welcomed_at", "personalised"])
     ReaderMerge.objects.filter(reader=old).update(reader=into)
     ReaderMerge.objects.create(old_public_id=old.public_id, reader=into, merged_at=now)
     old.delete()

@@ -4,7 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from catalog.models import Reader, ReaderMerge
-from feedback.interactions import clicked_item_ids, follow, record_click, save_item, saved_item_ids
+from feedback.interactions import record_click, record_state
+from feedback.kinds import Kind
 from feedback.models import Interaction
 from feedback.readers import merge_readers
 from recsite.identity import find_reader
@@ -19,15 +20,15 @@ def test_a_merge_keeps_everything_of_both_once() -> None:
     jazz, birds = make_topic("Jazz"), make_topic("Birds")
     record_click(reader=old, item=read, now=NOW)
     for reader, item in ((old, saved_by_both), (into, saved_by_both), (old, saved_by_old)):
-        save_item(reader=reader, item=item, now=NOW)
+        record_state(reader=reader, kind=Kind.SAVE, about=item, now=NOW)
     for reader, topic in ((old, jazz), (into, jazz), (old, birds)):
-        follow(reader=reader, target=topic, now=NOW)
+        record_state(reader=reader, kind=Kind.FOLLOW, about=topic, now=NOW)
 
     merge_readers(old=old, into=into, now=NOW)
 
-    assert clicked_item_ids(reader=into) == {read.pk}
+    assert set(into.interactions.standing().filter(kind=Kind.CLICK).values_list("item_id", flat=True)) == {read.pk}
     both = [saved_by_both.pk, saved_by_old.pk]
-    assert saved_item_ids(reader=into, among=both) == set(both)
+    assert set(into.interactions.standing().filter(kind=Kind.SAVE).values_list("item_id", flat=True)) == set(both)
     assert set(into.followed_topics.all()) == {jazz, birds}
     assert into.languages == ["de"]
     assert Interaction.objects.count() == 5

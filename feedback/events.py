@@ -1,0 +1,49 @@
+"""Reports from browsers and servers: each one accepted, seen to be a repeat, or refused by name.
+
+A bad event never loses its neighbours. What is accepted is on disk before the answer goes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from feedback.event_forms import REASONS, Event, EventReader, Refused, Sender, is_clean
+from feedback.event_writing import write_events
+
+
+@dataclass(frozen=True)
+class EventResult:
+    """id: as the client gave it, if it was a text. status: accepted, duplicate or refused. reason: a key of REASONS."""
+
+    id: str | None
+    status: str
+    reason: str | None = None
+
+
+def accept_events(events: Sequence[object], *, sender: Sender, now: datetime) -> list[EventResult]:
+    """Judge each of `events` (plain JSON values), write the good ones in one transaction; a result each, in order.
+
+    Raises DatabaseError when nothing could be written; then nothing was, and all may be sent again. IntegrityError is
+    one: the reader or an item was deleted in this moment.
+    """
+    reading = EventReader(sender, now)
+    parsed = [reading.judge(event) for event in events]
+    good = [event for event in parsed if isinstance(event, Event)]
+    outcomes = iter(write_events(good, sender, now) if good else ())
+    return [
+        EventResult(_given_id(raw), "refused", one.reason) if isinstance(one, Refused) else _result(raw, next(outcomes))
+        for raw, one in zip(events, parsed, strict=True)
+    ]
+
+
+def _result(raw: object, outcome: str) -> EventResult:
+    if outcome in REASONS:
+        return EventResult(_given_id(raw), "refused", outcome)
+    return EventResult(_given_id(raw), outcome)
+
+
+def _given_id(raw: object) -> str | None:
+    given = raw.get("id") if isinstance(raw, dict) else None
+    return given if isinstance(given, str) and len(given) <= 64 and is_clean(given) else None
