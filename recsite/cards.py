@@ -10,7 +10,8 @@ from django.utils.safestring import SafeString
 
 from catalog.languages import text_direction
 from catalog.models import Item, Reader, Topic
-from feedback.interactions import saved_item_ids
+from feedback.kinds import Kind
+from feedback.models import Interaction
 from recsite.serving import Slate, SlateEntry
 
 CHARS_A_MINUTE = 1_200
@@ -28,23 +29,28 @@ class Card:
     position: int
     reason: str
     saved: bool
+    liked: bool
     reading_minutes: int | None
     lang: str
     dir: str
     snippet: SafeString | str = ""
+    token: str = ""
+    """Signed, names the slate and the position; empty where no slate was recorded."""
 
 
 def slate_cards(slate: Slate, *, reader: Reader | None, followed_topic_ids: frozenset[int]) -> list[Card]:
     """Cards of a slate in its order, each with the reason for its place."""
     entries = {entry.item_id: entry for entry in slate.entries}
     items = load_items(entries)
-    saved = _saved(reader, entries)
+    saved, liked = _saved_and_liked(reader, entries)
     return [
         make_card(
             items[entry.item_id],
             position=entry.position,
             reason=_reason(entry, items[entry.item_id], followed_topic_ids),
             saved=entry.item_id in saved,
+            liked=entry.item_id in liked,
+            token=entry.token,
         )
         for entry in slate.entries
         if entry.item_id in items
@@ -55,20 +61,26 @@ def item_cards(
     items: Iterable[Item],
     *,
     reader: Reader | None,
-    first_position: int = 0,
+    slate: Slate | None = None,
     topic: Topic | None = None,
     snippets: Mapping[int, SafeString] | None = None,
 ) -> list[Card]:
-    """Cards of a plain list, in its order; on the page of a `topic` they all carry its name."""
+    """Cards of a plain list, in its order, with their places in `slate` if it was served as one.
+
+    On the page of a `topic` they all carry its name.
+    """
     items = list(items)
-    saved = _saved(reader, [item.pk for item in items])
+    saved, liked = _saved_and_liked(reader, [item.pk for item in items])
+    entries = {entry.item_id: entry for entry in slate.entries} if slate else {}
     return [
         make_card(
             item,
-            position=first_position + index,
+            position=entries[item.pk].position if item.pk in entries else index,
             saved=item.pk in saved,
+            liked=item.pk in liked,
             topic=topic,
             snippet=(snippets or {}).get(item.pk, ""),
+            token=entries[item.pk].token if item.pk in entries else "",
         )
         for index, item in enumerate(items)
     ]
@@ -85,22 +97,26 @@ def make_card(
     position: int = 0,
     reason: str = "",
     saved: bool = False,
+    liked: bool = False,
     topic: Topic | None = None,
     snippet: SafeString | str = "",
+    token: str = "",
 ) -> Card:
     own_topic = next(iter(item.topics.all()), None)
     return Card(
         item=item,
         topic=topic or own_topic,
-        url=item.get_absolute_url(),
+        url=f"{item.get_absolute_url()}?s={token}" if token else item.get_absolute_url(),
         cover_url=item.image or generated_cover_url(own_topic, key=str(item.pk)),
         position=position,
         reason=reason,
         saved=saved,
+        liked=liked,
         reading_minutes=max(1, round(item.body_chars / CHARS_A_MINUTE)) if item.body_chars else None,
         lang=item.language,
         dir=text_direction(item.language),
         snippet=snippet,
+        token=token,
     )
 
 
@@ -109,8 +125,15 @@ def generated_cover_url(topic: Topic | None, *, key: str) -> str:
     return reverse("cover", args=[topic.slug if topic else NO_TOPIC, key])
 
 
-def _saved(reader: Reader | None, item_ids: Iterable[int]) -> set[int]:
-    return saved_item_ids(reader=reader, among=item_ids) if reader is not None else set()
+def _saved_and_liked(reader: Reader | None, item_ids: Iterable[int]) -> tuple[set[int], set[int]]:
+    if reader is None:
+        return set(), set()
+    standing = Interaction.objects.standing().filter(
+        reader=reader, kind__in=[Kind.SAVE, Kind.LIKE], item__in=list(item_ids)
+    )
+    pairs = set(standing.values_list("kind", "item_id"))
+    saved, liked = ({item_id for kind, item_id in pairs if kind == wanted} for wanted in (Kind.SAVE, Kind.LIKE))
+    return saved, liked
 
 
 def _reason(entry: SlateEntry, item: Item, followed_topic_ids: frozenset[int]) -> str:
@@ -119,4 +142,4 @@ def _reason(entry: SlateEntry, item: Item, followed_topic_ids: frozenset[int]) -
         if followed is not None:
             return f"From {followed}, which you follow"
         return f"From {item.author}, whom you follow"
-    return {"popular": "Popular lately", "fresh": "New"}[entry.source]
+    return {"popular": "Popular lately", "fresh": "New"}.get(entry.source, "")

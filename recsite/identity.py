@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 
@@ -112,6 +113,16 @@ class RequestReader:
     def followed_author_ids(self) -> frozenset[int]:
         return frozenset(self.row.followed_authors.values_list("pk", flat=True)) if self.row else frozenset()
 
+    @property
+    def asks_for_privacy(self) -> bool:
+        """Whether the browser sends Global Privacy Control (https://www.w3.org/TR/gpc/)."""
+        return self._request.headers.get("Sec-GPC") == "1"
+
+    @property
+    def personalised(self) -> bool:
+        """Whether the feed may follow what this reader does: they did not switch that off, here or in their browser."""
+        return not self.asks_for_privacy and (self.row is None or self.row.personalised)
+
     def languages(self, offered: list[str]) -> frozenset[str]:
         """Which of the `offered` codes to show: the reader's choice, else what the browser accepts; empty means all."""
         if self.row is not None and self.row.languages:
@@ -128,6 +139,13 @@ def accepted_languages(header: str) -> frozenset[str]:
         for code, *parameters in tags
         if code not in {"", "*"} and not {"q=0", "q=0.0"} & {*parameters}
     )
+
+
+def all_public_ids(public_id: uuid.UUID, row: Reader | None) -> Iterator[uuid.UUID]:
+    """Every id under which tokens were made for a reader: those of readers that became part of this one too."""
+    yield public_id
+    if row is not None:
+        yield from ReaderMerge.objects.filter(reader=row).values_list("old_public_id", flat=True)
 
 
 def find_reader(public_id: uuid.UUID) -> Reader | None:

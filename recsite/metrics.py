@@ -18,6 +18,10 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.25, 0.5, 1, 2.5, 5),
 )
 SLATES = Counter("recsite_slates_total", "Slates served, by surface.", ["surface"])
+EVENTS = Counter("recsite_events_total", "Events reported by browsers and servers.", ["kind", "status", "reason"])
+SLATES_NOT_RECORDED = Counter(
+    "recsite_slates_not_recorded_total", "Slates served without tokens, because the log took no row.", ["surface"]
+)
 CACHE_FAILURES = Counter("recsite_cache_failures_total", "Reads and writes that Redis did not answer.", ["use"])
 RATE_LIMITED = Counter("recsite_rate_limited_total", "Requests refused for coming too often.", ["action"])
 DATABASE_FAILURES = Counter(

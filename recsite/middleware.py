@@ -11,12 +11,13 @@ from typing import cast
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.template.loader import render_to_string
 
 from recsite import clock, health, identity, metrics
 from recsite.logs import current_request_id
 from recsite.metrics import DATABASE_FAILURES, REQUEST_SECONDS, REQUESTS
+from recsite.pages.errors import API_PREFIX
 from recsite.requests import SiteRequest
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -103,23 +104,29 @@ def trust_proxies(get_response: GetResponse) -> GetResponse:
 
 
 def unavailable_without_database(get_response: GetResponse) -> GetResponse:
-    """Answer 503 with Retry-After, in words, while PostgreSQL does not answer."""
+    """Answer 503 with Retry-After, in words, while PostgreSQL does not answer; programs get them as JSON."""
 
-    def unavailable(reason: BaseException) -> HttpResponse:
+    def unavailable(request: HttpRequest, reason: BaseException) -> HttpResponse:
         DATABASE_FAILURES.inc()
         logger.error("PostgreSQL does not answer", extra={"reason": str(reason)})
+        headers = {"Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"}
+        if request.path.startswith(API_PREFIX):
+            detail = (
+                f"The database does not answer. Send it again in {RETRY_AFTER_S} s; what arrives twice counts once."
+            )
+            return JsonResponse({"reason": "unavailable", "detail": detail}, status=503, headers=headers)
         body = render_to_string("503.html", {"retry_after": RETRY_AFTER_S})
-        return HttpResponse(body, status=503, headers={"Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"})
+        return HttpResponse(body, status=503, headers=headers)
 
     class Middleware:
         def __call__(self, request: HttpRequest) -> HttpResponse:
             try:
                 return get_response(request)
             except (OperationalError, InterfaceError) as error:
-                return unavailable(error)
+                return unavailable(request, error)
 
-        def process_exception(self, _request: HttpRequest, error: Exception) -> HttpResponse | None:
-            return unavailable(error) if isinstance(error, OperationalError | InterfaceError) else None
+        def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+            return unavailable(request, error) if isinstance(error, OperationalError | InterfaceError) else None
 
     return Middleware()
 

@@ -12,12 +12,14 @@ import hashlib
 import hmac
 import logging
 from dataclasses import dataclass
+from typing import cast
 
 from django.conf import settings
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
 from recsite.metrics import CACHE_FAILURES, RATE_LIMITED
+from recsite.redis_cache import CountingRedisCache
 
 logger = logging.getLogger(__name__)
 HOUR_S = 3600
@@ -39,18 +41,13 @@ class RateLimit:
         message = f"{self.action}\0{subject}".encode()
         return f"limit:{hmac.new(settings.SECRET_KEY.encode(), message, hashlib.sha256).hexdigest()}"
 
-    def exceeded(self, subject: str) -> bool:
-        """Count one attempt by `subject` and say whether it was one too many."""
+    def exceeded(self, subject: str, *, attempts: int = 1) -> bool:
+        """Count an attempt by `subject`, or several at once, and say whether that was too many."""
         try:
-            key = self.key(subject)
-            cache.add(key, 0, timeout=self.window_s)
-            count = cache.incr(key)
+            count = cast(CountingRedisCache, cache).count(self.key(subject), by=attempts, window_s=self.window_s)
         except RedisError as error:
             CACHE_FAILURES.labels("rate limit").inc()
             logger.warning("rate limit not counted: Redis does not answer", extra={"reason": str(error)})
-            return False
-        except ValueError:
-            # The key ran out between the two calls: a new window has begun.
             return False
         if count > self.allowed:
             RATE_LIMITED.labels(self.action).inc()
@@ -63,3 +60,4 @@ LOGIN_BY_ACCOUNT = RateLimit("login by account", allowed=10, window_s=600)
 SIGNUP_BY_ADDRESS = RateLimit("sign-up by address", allowed=10, window_s=HOUR_S)
 RESET_BY_ADDRESS = RateLimit("reset by address", allowed=10, window_s=HOUR_S)
 RESET_BY_ACCOUNT = RateLimit("reset by account", allowed=3, window_s=HOUR_S)
+EVENTS_BY_READER = RateLimit("events by reader", allowed=600, window_s=60)

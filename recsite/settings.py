@@ -62,6 +62,19 @@ def _integer(name: str, default: int, *, low: int, high: int) -> int:
     return int(value)
 
 
+def _share(name: str, default: float) -> float:
+    value = _raw(name)
+    if value is None:
+        return default
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise _refuse(name, value, "a number from 0 to 1")
+    return share
+
+
 def _words(name: str, default: list[str]) -> list[str]:
     value = _raw(name)
     return default if value is None else [word.strip() for word in value.split(",") if word.strip()]
@@ -165,6 +178,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_celery_results",
     "django_htmx",
+    "ninja",
 ]
 
 MIDDLEWARE = [
@@ -238,7 +252,7 @@ def _redis_database(url: str, number: int) -> str:
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "recsite.redis_cache.CountingRedisCache",
         "LOCATION": _redis_database(REDIS_URL, 1),
         "KEY_PREFIX": "recsite",
         "OPTIONS": {"socket_connect_timeout": 0.25, "socket_timeout": 0.5},
@@ -267,7 +281,18 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "refresh-popularity": {"task": "recsite.tasks.refresh_popularity", "schedule": 60.0},
     "clear-sessions": {"task": "recsite.tasks.clear_sessions", "schedule": 24 * 3600.0},
+    "count-interactions": {"task": "recsite.tasks.count_interactions", "schedule": 600.0},
+    "keep-log": {"task": "recsite.tasks.keep_log", "schedule": 3600.0},
 }
+
+# --- the log ---
+
+SLATE_DETAIL_SHARE = _share("SLATE_DETAIL_SHARE", 1.0)
+"""For which share of slates every candidate is kept, not only what was shown."""
+
+SLATE_RETENTION_DAYS = _integer("SLATE_RETENTION_DAYS", 400, low=8, high=10_000)
+DETAIL_RETENTION_DAYS = _integer("DETAIL_RETENTION_DAYS", 60, low=8, high=10_000)
+INTERACTION_RETENTION_DAYS = _integer("INTERACTION_RETENTION_DAYS", 800, low=8, high=10_000)
 
 # --- people ---
 

@@ -7,8 +7,9 @@ from django.contrib.auth.views import PasswordResetDoneView
 from django.contrib.sitemaps import views as sitemaps
 from django.urls import path, register_converter
 
+from recsite.api.routes import api
 from recsite.converters import UnicodeSlug
-from recsite.pages import account, home, items, library, machines, search, topics
+from recsite.pages import account, home, items, library, machines, reactions, search, topics
 
 register_converter(UnicodeSlug, "uslug")
 
@@ -21,21 +22,25 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("welcome/", home.welcome, name="welcome"),
     path("items/<uslug:slug>/", items.item, name="item"),
-    path("items/<uslug:slug>/save/", items.save, name="save"),
+    path("items/<uslug:slug>/react/", reactions.react, name="react"),
     path("topics/", topics.topics, name="topics"),
     path("topics/<uslug:slug>/", topics.topic, name="topic"),
     path("topics/<uslug:slug>/follow/", topics.follow_topic, name="follow_topic"),
+    path("topics/<uslug:slug>/hide/", reactions.hide_topic, name="hide_topic"),
     path("topics/<uslug:slug>/feed.atom", machines.NewestItemsOfTopic(), name="topic_feed_atom"),
     path("authors/<uslug:slug>/", topics.author, name="author"),
     path("authors/<uslug:slug>/follow/", topics.follow_author, name="follow_author"),
+    path("authors/<uslug:slug>/hide/", reactions.hide_author, name="hide_author"),
     path("search/", search.search, name="search"),
     path("search/suggest/", search.suggest, name="suggest"),
     path("saved/", library.saved, name="saved"),
+    path("dismissed/", library.dismissed, name="dismissed"),
     path("history/", library.history, name="history"),
     path("history/<int:interaction_id>/undo/", library.history_undo, name="history_undo"),
     path("following/", library.following, name="following"),
     path("account/", account.account, name="account"),
     path("account/preferences/", account.preferences, name="preferences"),
+    path("account/personalisation/", account.personalisation, name="personalisation"),
     path("account/signup/", account.signup, name="signup"),
     path("account/login/", account.Login.as_view(), name="login"),
     path("account/logout/", account.logout, name="logout"),
@@ -67,6 +72,7 @@ urlpatterns = [
         name="sitemap",
     ),
     path("sitemap-<section>.xml", sitemaps.sitemap, {"sitemaps": machines.SITEMAPS}, name="sitemap_section"),
+    path("api/v1/", api.urls),
     path("admin/login/", account.admin_login),
     path("admin/", admin.site.urls),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,22 +17,26 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from redis.exceptions import RedisError
 
 from catalog.languages import language_name
 from catalog.models import Item, Reader
+from feedback.forgetting import forget_reader
 from feedback.models import Interaction
+from feedback.personal_data import personal_data_json
 from feedback.readers import merge_readers
 from recsite import rate_limits
 from recsite.forms import LoginForm, PasswordConfirmForm, SignUpForm
 from recsite.identity import UnprovenReader, find_reader
 from recsite.pages.navigation import needs_cookie, next_address
 from recsite.requests import SiteRequest
+from recsite.visits import forget_visit
 
 MERGE_OFFER = "merge_offer"
 """Session key: the public id of the reader whose history the account may take over."""
@@ -52,6 +57,19 @@ def preferences(request: SiteRequest) -> HttpResponse:
     reader.languages = [code for code in request.POST.getlist("languages") if code in offered]
     reader.save(update_fields=["languages"])
     messages.success(request, "Saved. Your next page will use these languages.")
+    return redirect("account")
+
+
+@require_POST
+def personalisation(request: SiteRequest) -> HttpResponse:
+    """Switch the personal feed on or off: a wish that holds from the next page on."""
+    try:
+        reader = request.reader.prove(now=request.now)
+    except UnprovenReader:
+        return needs_cookie(request)
+    reader.personalised = request.POST.get("personalised") == "1"
+    reader.save(update_fields=["personalised"])
+    messages.success(request, "Your feed is yours again." if reader.personalised else "Your feed is the same for all.")
     return redirect("account")
 
 
@@ -192,41 +210,11 @@ class PasswordChange(auth_views.PasswordChangeView):
 @require_GET
 def export_data(request: SiteRequest) -> HttpResponseBase:
     """Everything kept about this reader, as one JSON file."""
-    row = request.reader.row
-    response = JsonResponse(
-        {"reader": None} if row is None else _everything_about(row), json_dumps_params={"indent": 1}
-    )
+    data = personal_data_json(reader=request.reader.row, public_id=request.reader.public_id)
+    response = StreamingHttpResponse(data, content_type="application/json")
     response["Content-Disposition"] = 'attachment; filename="my-data.json"'
     response["Cache-Control"] = "no-store"
     return response
-
-
-def _everything_about(reader: Reader) -> dict[str, Any]:
-    interactions = Interaction.objects.filter(reader=reader).select_related("item", "topic", "author").order_by("pk")
-    return {
-        "reader": {
-            "id": str(reader.public_id),
-            "email": reader.user.email if reader.user else None,
-            "languages": reader.languages,
-            "country": reader.country,
-            "attributes": reader.attributes,
-            "created_at": reader.created_at,
-            "followed_topics": list(reader.followed_topics.values_list("slug", flat=True)),
-            "followed_authors": list(reader.followed_authors.values_list("slug", flat=True)),
-        },
-        "interactions": [
-            {
-                "kind": act.kind,
-                "item": act.item.slug if act.item else None,
-                "title": act.item.title if act.item else None,
-                "topic": act.topic.slug if act.topic else None,
-                "author": act.author.slug if act.author else None,
-                "happened_at": act.happened_at,
-                "undone_at": act.undone_at,
-            }
-            for act in interactions
-        ],
-    }
 
 
 @sensitive_post_parameters()
@@ -236,12 +224,13 @@ def delete_account(request: SiteRequest) -> HttpResponse:
     user = request.user if request.user.is_authenticated else None
     form = PasswordConfirmForm(request.POST or None, user=user) if user else None
     if request.method == "POST" and (form is None or form.is_valid()):
-        row = request.reader.row
+        public_id = request.reader.public_id
         with transaction.atomic():
-            if row is not None:
-                row.delete()
+            forget_reader(public_id=public_id, now=request.now)
             if user is not None:
-                user.delete()
+                User.objects.filter(pk=user.pk).delete()
+        with suppress(RedisError):  # what Redis holds of the visit ends within half an hour by itself
+            forget_visit(public_id)
         end_session(request)
         request.reader.forget()
         return render(request, "pages/account/deleted.html")

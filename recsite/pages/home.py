@@ -13,13 +13,15 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from catalog.languages import language_name
 from catalog.models import Item, Topic
-from feedback.interactions import follow, unfollow
-from recsite import serving
+from feedback.interactions import record_state, take_back
+from feedback.kinds import Kind
 from recsite.cards import generated_cover_url, slate_cards
-from recsite.cursors import SHOWN_MAX, CursorError, read_cursor, write_cursor
+from recsite.cursors import CursorError
+from recsite.feed import next_page
 from recsite.identity import UnprovenReader
 from recsite.pages.navigation import needs_cookie, next_address, render_paged
 from recsite.requests import SiteRequest
+from recsite.viewers import viewer_of
 
 PAGE_SIZE = 24
 TOPIC_CHOICES_MAX = 48
@@ -28,23 +30,27 @@ UNSEEN_TOPICS = 6
 
 @require_GET
 def home(request: SiteRequest) -> HttpResponse:
+    previewed = _previewed_topics(request)
     try:
-        shown = read_cursor(request.GET.get("cursor", ""))
+        page = next_page(
+            viewer=viewer_of(request, languages=_languages(request)),
+            cursor=request.GET.get("cursor", ""),
+            now=request.now,
+            limit=PAGE_SIZE,
+            previewed_topics=previewed,
+        )
     except CursorError:
         return redirect("home")
-    slate = serving.serve_slate(state=_state(request), shown=shown, now=request.now, limit=PAGE_SIZE)
-    shown += tuple(entry.item_id for entry in slate.entries)
-    is_end = slate.is_end or len(shown) >= SHOWN_MAX
     first_page = "cursor" not in request.GET
     context: dict[str, Any] = {
         "cards": slate_cards(
-            slate,
+            page.slate,
             reader=request.reader.row,
-            followed_topic_ids=_previewed_topics(request) or request.reader.followed_topic_ids,
+            followed_topic_ids=previewed or request.reader.followed_topic_ids,
         ),
-        "next_url": None if is_end else _next_url(request, shown),
-        "is_end": is_end,
-        "topics_unseen": _topics_unseen(shown) if is_end else [],
+        "next_url": _next_url(request, page.next_cursor) if page.next_cursor else None,
+        "is_end": page.next_cursor is None,
+        "topics_unseen": [] if page.next_cursor else _topics_unseen(page.shown),
     }
     if first_page and not request.htmx and not _was_welcomed(request):
         context |= {"show_welcome": True, **_choices(request)}
@@ -72,21 +78,18 @@ def _keep_choices(request: SiteRequest) -> None:
     reader = request.reader.prove(now=request.now)
     chosen = list(Topic.objects.filter(slug__in=request.POST.getlist("topics")))
     for topic in chosen:
-        follow(reader=reader, target=topic, now=request.now)
+        record_state(reader=reader, kind=Kind.FOLLOW, about=topic, now=request.now)
     for topic in reader.followed_topics.exclude(pk__in=[topic.pk for topic in chosen]):
-        unfollow(reader=reader, target=topic, now=request.now)
+        take_back(reader=reader, kind=Kind.FOLLOW, about=topic, now=request.now)
     offered = Item.objects.languages()
     reader.languages = [code for code in request.POST.getlist("languages") if code in offered]
     reader.save(update_fields=["languages"])
 
 
-def _state(request: SiteRequest) -> serving.ReaderState:
-    """The reader's state, or that of somebody who is still choosing: the feed below the choice already follows it."""
+def _languages(request: SiteRequest) -> frozenset[str]:
+    """The reader's, or those of somebody who is still choosing: the feed below the choice already follows it."""
     offered = Item.objects.languages()
-    languages = frozenset(request.GET.getlist("languages")).intersection(offered) or request.reader.languages(offered)
-    state = serving.read_state(reader=request.reader.row, languages=languages)
-    previewed = _previewed_topics(request)
-    return serving.with_topics(state, previewed) if previewed else state
+    return frozenset(request.GET.getlist("languages")).intersection(offered) or request.reader.languages(offered)
 
 
 def _previewed_topics(request: SiteRequest) -> frozenset[int]:
@@ -94,9 +97,9 @@ def _previewed_topics(request: SiteRequest) -> frozenset[int]:
     return frozenset(Topic.objects.filter(slug__in=slugs).values_list("pk", flat=True)) if slugs else frozenset()
 
 
-def _next_url(request: SiteRequest, shown: tuple[int, ...]) -> str:
+def _next_url(request: SiteRequest, cursor: str) -> str:
     query = request.GET.copy()
-    query["cursor"] = write_cursor(shown)
+    query["cursor"] = cursor
     return f"{reverse('home')}?{query.urlencode()}"
 
 

@@ -26,6 +26,7 @@ COVER_AGE_S = 30 * 24 * 3600
 CLOSED_TO_ROBOTS = (
     "/account/",
     "/saved/",
+    "/dismissed/",
     "/history/",
     "/following/",
     "/welcome/",

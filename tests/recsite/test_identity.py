@@ -6,7 +6,7 @@ from django.test import Client, RequestFactory
 
 from catalog.models import Reader
 from recsite.identity import RequestReader, accepted_languages
-from tests.factories import make_item
+from tests.factories import NOW, make_item
 
 pytestmark = pytest.mark.django_db
 
@@ -104,3 +104,25 @@ def test_the_cookie_of_an_account_is_not_enough_to_be_its_reader(client: Client)
     del client.cookies["sessionid"]
     history = client.get("/history/").context["entries"]
     assert history == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "header", "expected"),
+    [
+        (True, "", True),
+        (False, "", False),
+        (True, "1", False),
+        (False, "1", False),
+        (None, "", True),
+        (None, "1", False),
+    ],
+)
+def test_either_the_reader_or_their_browser_switches_personalisation_off(
+    rf: RequestFactory, *, chosen: bool | None, header: str, expected: bool
+) -> None:
+    request = rf.get("/", headers={"Sec-GPC": header} if header else {})
+    request.user = AnonymousUser()
+    if chosen is not None:
+        request.user = User.objects.create_user("a@example.org", "a@example.org", "correct horse battery")
+        Reader.objects.create(user=request.user, personalised=chosen, created_at=NOW)
+    assert RequestReader(request).personalised is expected

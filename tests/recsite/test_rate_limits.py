@@ -27,6 +27,18 @@ def test_one_attempt_too_many_is_refused_and_others_are_not_touched() -> None:
     assert not LIMIT.exceeded("203.0.113.10")
 
 
+def test_several_attempts_count_at_once() -> None:
+    assert [LIMIT.exceeded("a", attempts=2), LIMIT.exceeded("a", attempts=1)] == [False, False]
+    assert LIMIT.exceeded("a")
+
+
+def test_a_window_ends_however_often_it_is_counted() -> None:
+    for _ in range(3):
+        LIMIT.exceeded("a")
+    client = cache._cache.get_client()
+    assert 0 < client.ttl(cache.make_key(LIMIT.key("a"))) <= LIMIT.window_s
+
+
 def test_what_is_kept_names_nobody() -> None:
     LIMIT.exceeded("203.0.113.9")
     assert "203.0.113.9" not in LIMIT.key("203.0.113.9")

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 from pytest_django.fixtures import Settings
 
-from feedback.interactions import follow, record_click, save_item
-from recsite.serving import ReaderState, Slate, read_state, refresh_popularity, serve_slate, similar_items, with_topics
+from feedback.interactions import record_click, record_state, take_back
+from feedback.kinds import Kind
+from feedback.slates import Named
+from recsite.serving import ReaderState, Slate, read_state, refresh_popularity, serve_home, serve_similar, with_topics
 from tests.factories import NOW, make_author, make_item, make_reader, make_topic
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -17,14 +19,14 @@ def ids(slate: Slate) -> list[int]:
 
 def test_an_unknown_reader_gets_the_newest() -> None:
     old, new = make_item(age_days=30), make_item(age_days=1)
-    assert ids(serve_slate(state=ANYBODY, shown=(), now=NOW, limit=5)) == [new.pk, old.pk]
+    assert ids(serve_home(state=ANYBODY, shown=(), now=NOW, limit=5)) == [new.pk, old.pk]
 
 
 def test_a_scroll_shows_every_item_once_and_then_ends() -> None:
     everything = {make_item(age_days=days).pk for days in range(1, 24)}
     shown: tuple[int, ...] = ()
     while True:
-        slate = serve_slate(state=ANYBODY, shown=shown, now=NOW, limit=5)
+        slate = serve_home(state=ANYBODY, shown=shown, now=NOW, limit=5)
         shown += tuple(ids(slate))
         if slate.is_end:
             break
@@ -35,20 +37,21 @@ def test_a_scroll_shows_every_item_once_and_then_ends() -> None:
 def test_positions_go_on_from_page_to_page() -> None:
     for days in range(1, 8):
         make_item(age_days=days)
-    first = serve_slate(state=ANYBODY, shown=(), now=NOW, limit=4)
-    second = serve_slate(state=ANYBODY, shown=tuple(ids(first)), now=NOW, limit=4)
+    first = serve_home(state=ANYBODY, shown=(), now=NOW, limit=4)
+    second = serve_home(state=ANYBODY, shown=tuple(ids(first)), now=NOW, limit=4)
     assert [entry.position for entry in (*first.entries, *second.entries)] == list(range(7))
 
 
 def test_a_page_that_holds_exactly_what_is_left_is_the_end() -> None:
     make_item()
     make_item()
-    assert serve_slate(state=ANYBODY, shown=(), now=NOW, limit=2).is_end
-    assert not serve_slate(state=ANYBODY, shown=(), now=NOW, limit=1).is_end
+    assert serve_home(state=ANYBODY, shown=(), now=NOW, limit=2).is_end
+    assert not serve_home(state=ANYBODY, shown=(), now=NOW, limit=1).is_end
 
 
 def test_an_empty_catalogue_is_an_empty_slate() -> None:
-    assert serve_slate(state=ANYBODY, shown=(), now=NOW, limit=5) == Slate((), is_end=True)
+    slate = serve_home(state=ANYBODY, shown=(), now=NOW, limit=5)
+    assert (slate.entries, slate.is_end) == ((), True)
 
 
 def test_followed_topics_come_first_and_say_so() -> None:
@@ -56,8 +59,8 @@ def test_followed_topics_come_first_and_say_so() -> None:
     for days in range(1, 5):
         make_item(topics=["Birds"], age_days=days)
     reader = make_reader()
-    follow(reader=reader, target=make_topic("Jazz"), now=NOW)
-    slate = serve_slate(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)
+    record_state(reader=reader, kind=Kind.FOLLOW, about=make_topic("Jazz"), now=NOW)
+    slate = serve_home(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)
     assert (slate.entries[0].item_id, slate.entries[0].source) == (followed.pk, "followed")
 
 
@@ -65,8 +68,8 @@ def test_followed_authors_count_too() -> None:
     followed = make_item(author="Ida Blom", age_days=100)
     make_item(age_days=1)
     reader = make_reader()
-    follow(reader=reader, target=make_author("Ida Blom"), now=NOW)
-    slate = serve_slate(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)
+    record_state(reader=reader, kind=Kind.FOLLOW, about=make_author("Ida Blom"), now=NOW)
+    slate = serve_home(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)
     assert slate.entries[0].item_id == followed.pk
 
 
@@ -74,14 +77,14 @@ def test_somebody_who_is_still_choosing_already_sees_the_choice() -> None:
     chosen = make_item(topics=["Jazz"], age_days=100)
     make_item(age_days=1)
     state = with_topics(ANYBODY, frozenset({make_topic("Jazz").pk}))
-    assert ids(serve_slate(state=state, shown=(), now=NOW, limit=1)) == [chosen.pk]
+    assert ids(serve_home(state=state, shown=(), now=NOW, limit=1)) == [chosen.pk]
 
 
 def test_what_others_saved_is_popular() -> None:
     popular, new = make_item(age_days=50), make_item(age_days=1)
-    save_item(reader=make_reader(), item=popular, now=NOW)
+    record_state(reader=make_reader(), kind=Kind.SAVE, about=popular, now=NOW)
     refresh_popularity(now=NOW)
-    slate = serve_slate(state=ANYBODY, shown=(), now=NOW, limit=5)
+    slate = serve_home(state=ANYBODY, shown=(), now=NOW, limit=5)
     assert [(entry.item_id, entry.source) for entry in slate.entries] == [(popular.pk, "popular"), (new.pk, "fresh")]
 
 
@@ -89,7 +92,7 @@ def test_what_the_reader_opened_is_not_shown_again() -> None:
     opened, other = make_item(), make_item()
     reader = make_reader()
     record_click(reader=reader, item=opened, now=NOW)
-    assert ids(serve_slate(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)) == [
+    assert ids(serve_home(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)) == [
         other.pk
     ]
 
@@ -98,32 +101,32 @@ def test_hidden_and_future_items_are_not_shown_from_any_source() -> None:
     reader = make_reader()
     for fields in ({"hidden": True}, {"age_days": -1}):
         item = make_item(topics=["Jazz"], **fields)
-        save_item(reader=make_reader(), item=item, now=NOW)
-    follow(reader=reader, target=make_topic("Jazz"), now=NOW)
+        record_state(reader=make_reader(), kind=Kind.SAVE, about=item, now=NOW)
+    record_state(reader=reader, kind=Kind.FOLLOW, about=make_topic("Jazz"), now=NOW)
     state = read_state(reader=reader, languages=frozenset())
-    assert ids(serve_slate(state=state, shown=(), now=NOW, limit=5)) == []
+    assert ids(serve_home(state=state, shown=(), now=NOW, limit=5)) == []
 
 
 def test_only_chosen_languages_are_shown_from_every_source() -> None:
     german, english = make_item(language="de"), make_item(language="en")
     for item in (german, english):
-        save_item(reader=make_reader(), item=item, now=NOW)
+        record_state(reader=make_reader(), kind=Kind.SAVE, about=item, now=NOW)
     state = ReaderState(languages=frozenset({"de"}))
-    assert ids(serve_slate(state=state, shown=(), now=NOW, limit=5)) == [german.pk]
+    assert ids(serve_home(state=state, shown=(), now=NOW, limit=5)) == [german.pk]
 
 
 def test_the_feed_does_not_need_redis(settings: Settings) -> None:
     settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}}
     item = make_item()
-    assert ids(serve_slate(state=ANYBODY, shown=(), now=NOW, limit=5)) == [item.pk]
+    assert ids(serve_home(state=ANYBODY, shown=(), now=NOW, limit=5)) == [item.pk]
 
 
 def test_an_item_hidden_after_the_last_count_is_not_popular() -> None:
     item = make_item()
-    save_item(reader=make_reader(), item=item, now=NOW)
+    record_state(reader=make_reader(), kind=Kind.SAVE, about=item, now=NOW)
     refresh_popularity(now=NOW)
     type(item).objects.update(hidden=True)
-    assert ids(serve_slate(state=ANYBODY, shown=(), now=NOW, limit=5)) == []
+    assert ids(serve_home(state=ANYBODY, shown=(), now=NOW, limit=5)) == []
 
 
 def test_more_like_this_prefers_shared_topics_then_the_same_author() -> None:
@@ -133,4 +136,53 @@ def test_more_like_this_prefers_shared_topics_then_the_same_author() -> None:
     one_topic = make_item(topics=["Jazz"], age_days=2)
     make_item(topics=["Birds"])
     make_item(topics=["Jazz"], language="de")
-    assert similar_items(item=item, now=NOW, limit=5) == [two_topics.pk, same_author.pk, one_topic.pk]
+    slate = serve_similar(item=item, state=ANYBODY, now=NOW, limit=5)
+    assert ids(slate) == [two_topics.pk, same_author.pk, one_topic.pk]
+
+
+@pytest.mark.parametrize("kind", [Kind.DISMISS, Kind.ALREADY_SEEN])
+def test_what_the_reader_rejected_leaves_every_recommending_surface_until_it_is_taken_back(kind: Kind) -> None:
+    item, rejected = make_item(topics=["Jazz"]), make_item(topics=["Jazz"], age_days=3)
+    reader = make_reader()
+    record_state(reader=reader, kind=kind, about=rejected, now=NOW)
+    state = read_state(reader=reader, languages=frozenset())
+    home = serve_home(state=state, shown=(), now=NOW, limit=5)
+    assert ids(home) == [item.pk]
+    assert home.removed_counts() == {str(kind).replace("dismiss", "dismissed"): 1}
+    assert ids(serve_similar(item=item, state=state, now=NOW, limit=5)) == []
+    take_back(reader=reader, kind=kind, about=rejected, now=NOW)
+    assert len(ids(serve_home(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5))) == 2
+
+
+def test_items_of_a_hidden_topic_or_author_are_not_recommended() -> None:
+    make_item(topics=["Jazz", "Cities"])
+    make_item(author="Ida Blom")
+    other = make_item(topics=["Cities"])
+    reader = make_reader()
+    record_state(reader=reader, kind=Kind.HIDE_TOPIC, about=make_topic("Jazz"), now=NOW)
+    record_state(reader=reader, kind=Kind.HIDE_AUTHOR, about=make_author("Ida Blom"), now=NOW)
+    slate = serve_home(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)
+    assert ids(slate) == [other.pk]
+    assert slate.removed_counts() == {"hidden_topic": 1, "hidden_author": 1}
+
+
+def test_without_personalisation_only_what_everybody_does_counts_and_what_was_hidden_stays_hidden() -> None:
+    followed, opened, dismissed = make_item(topics=["Jazz"], age_days=50), make_item(), make_item()
+    reader = make_reader()
+    record_state(reader=reader, kind=Kind.FOLLOW, about=make_topic("Jazz"), now=NOW)
+    record_click(reader=reader, item=opened, now=NOW)
+    record_state(reader=reader, kind=Kind.DISMISS, about=dismissed, now=NOW)
+    state = read_state(reader=reader, languages=frozenset(), personalised=False)
+    slate = serve_home(state=state, shown=(), now=NOW, limit=5)
+    assert set(ids(slate)) == {opened.pk, followed.pk}
+    assert {entry.source for entry in slate.entries} == {"popular", "fresh"}
+
+
+def test_every_source_that_named_an_item_is_kept_with_its_score_and_rank() -> None:
+    newest, popular = make_item(age_days=1), make_item(age_days=9)
+    record_state(reader=make_reader(), kind=Kind.SAVE, about=popular, now=NOW)
+    slate = serve_home(state=ANYBODY, shown=(), now=NOW, limit=5)
+    named = {entry.item_id: entry.named_by for entry in slate.entries}
+    assert named[popular.pk] == (Named("popular", 3.0, 0), Named("fresh", None, 1))
+    assert named[newest.pk] == (Named("fresh", None, 0),)
+    assert slate.counts_as_of == NOW

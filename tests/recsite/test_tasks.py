@@ -15,7 +15,8 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django_celery_results.models import TaskResult
 
-from feedback.interactions import save_item
+from feedback.interactions import record_state
+from feedback.kinds import Kind
 from recsite import clock, tasks
 from recsite.celery import app
 from tests.addresses import url_of_test_database
@@ -47,7 +48,7 @@ def worker(tmp_path: Path) -> Iterator[None]:
 
 def test_a_worker_counts_what_is_popular_and_keeps_it_for_the_web_processes(worker: None) -> None:
     item = make_item()
-    save_item(reader=make_reader(), item=item, now=clock.now() - timedelta(hours=1))
+    record_state(reader=make_reader(), kind=Kind.SAVE, about=item, now=clock.now() - timedelta(hours=1))
     sent = tasks.refresh_popularity.delay()
     wait_until(lambda: TaskResult.objects.filter(task_id=sent.id, status="SUCCESS").exists(), "the job is done")
     assert cache.get("popular") == [item.pk]

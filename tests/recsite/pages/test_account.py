@@ -158,14 +158,15 @@ def test_the_export_holds_everything_about_the_reader_and_nobody_else(client: Cl
     read_something(stranger)
     response = client.get("/account/export/")
     assert "attachment" in response["Content-Disposition"]
-    data = json.loads(response.content)
+    data = json.loads(response.getvalue())
     assert [act["kind"] for act in data["interactions"]] == ["click", "follow"]
     assert data["interactions"][0]["item"] == Item.objects.get(pk=item_id).slug
     assert data["reader"]["followed_topics"] == ["jazz"]
 
 
 def test_the_export_of_nobody_is_empty(client: Client) -> None:
-    assert json.loads(client.get("/account/export/").content) == {"reader": None}
+    data = json.loads(client.get("/account/export/").getvalue())
+    assert data == {"reader": None, "interactions": [], "slates": []}
 
 
 def test_deleting_an_account_takes_everything_along(client: Client, account: User) -> None:
@@ -188,6 +189,26 @@ def test_only_languages_that_we_have_are_kept(client: Client) -> None:
     client.get("/")
     client.post("/account/preferences/", {"languages": ["de", "xx"]})
     assert Reader.objects.get().languages == ["de"]
+
+
+def test_personalisation_is_switched_off_and_on(client: Client) -> None:
+    client.get("/")
+    client.post("/account/personalisation/", {"personalised": "0"})
+    assert not Reader.objects.get().personalised
+    assert "Personalise my feed" in client.get("/account/").content.decode()
+    client.post("/account/personalisation/", {"personalised": "1"})
+    assert Reader.objects.get().personalised
+
+
+def test_switching_personalisation_off_needs_our_cookie(client: Client) -> None:
+    assert client.post("/account/personalisation/", {"personalised": "0"}).status_code == 400
+    assert Reader.objects.count() == 0
+
+
+def test_a_browser_that_asks_for_privacy_is_told_that_it_is_heard(client: Client) -> None:
+    content = client.get("/account/", headers={"Sec-GPC": "1"}).content.decode()
+    assert "Global Privacy Control" in content
+    assert "Switch personalisation off" not in content
 
 
 def test_every_form_refuses_a_forged_request(account: User) -> None:

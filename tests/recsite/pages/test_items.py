@@ -66,30 +66,6 @@ def test_the_page_names_its_one_address_and_its_open_graph_card(client: Client) 
     assert 'property="og:image" content="http://testserver/covers/sailing/' in content
 
 
-def test_saving_works_as_a_plain_form_and_goes_back_to_where_it_was_sent_from(client: Client) -> None:
-    item = make_item()
-    client.get("/")
-    response = client.post(f"{item.get_absolute_url()}save/", {"next": "/topics/"})
-    assert response["Location"] == "/topics/"
-    assert [card.item.pk for card in client.get("/saved/").context["cards"]] == [item.pk]
-    client.post(f"{item.get_absolute_url()}save/", {"undo": "1"})
-    assert client.get("/saved/").context["cards"] == []
-
-
-def test_a_form_never_leads_off_the_site(client: Client) -> None:
-    item = make_item()
-    client.get("/")
-    response = client.post(f"{item.get_absolute_url()}save/", {"next": "https://evil.example/"})
-    assert response["Location"] == item.get_absolute_url()
-
-
-def test_saving_by_htmx_gives_back_the_button(client: Client) -> None:
-    item = make_item()
-    client.get("/")
-    content = client.post(f"{item.get_absolute_url()}save/", headers={"HX-Request": "true"}).content.decode()
-    assert 'aria-pressed="true"' in content
-
-
 def test_more_like_this_leaves_out_the_item_itself(client: Client) -> None:
     item, other = make_item(topics=["Jazz"]), make_item(topics=["Jazz"])
     assert [card.item.pk for card in client.get(item.get_absolute_url()).context["similar"]] == [other.pk]
