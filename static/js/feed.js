@@ -1,5 +1,6 @@
 // Endless scrolling, and coming back to the same cards at the same place.
 
+import { newId } from "./ids.js";
 import { cameBack } from "./toggles.js";
 
 const NEAR = "1200px 0px";
@@ -58,7 +59,7 @@ function restore(feed) {
     htmx.process(feed);
     scrollTo({ top: kept.top, behavior: "instant" });
   } else {
-    history.replaceState({ ...history.state, feed: crypto.randomUUID() }, "");
+    history.replaceState({ ...history.state, feed: newId() }, "");
   }
 }
 
@@ -97,6 +98,14 @@ function write(key, feed) {
     sessionStorage.setItem(INDEX, JSON.stringify([key, ...others.slice(0, KEPT_FEEDS - 1)]));
     sessionStorage.setItem(`feed ${key}`, JSON.stringify(feed));
   } catch {
-    sessionStorage.removeItem?.(`feed ${key}`);
+    forget(key);
+  }
+}
+
+function forget(key) {
+  try {
+    sessionStorage.removeItem(`feed ${key}`);
+  } catch {
+    // Storage is denied altogether.
   }
 }

@@ -7,14 +7,15 @@ let focusIsMoving = false;
 export function startRequests() {
   document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
     focusIsMoving = detail.shouldSwap && detail.target.contains(document.activeElement);
+    if (focusIsMoving && detail.target.matches(".card-gone")) followBack(detail.target.closest(".card"));
   });
   document.body.addEventListener("htmx:load", ({ detail }) => {
     if (focusIsMoving) restoreFocus(detail.elt);
   });
-  document.body.addEventListener("htmx:sendError", ({ detail }) => explain(detail.elt, "offline"));
-  document.body.addEventListener("htmx:timeout", ({ detail }) => explain(detail.elt, "offline"));
-  document.body.addEventListener("htmx:responseError", ({ detail }) => explain(detail.elt, detail.xhr.status));
-  addEventListener("offline", () => say("You are offline. What is on this page stays readable."));
+  document.body.addEventListener("htmx:sendError", ({ detail }) => explain(detail, "offline"));
+  document.body.addEventListener("htmx:timeout", ({ detail }) => explain(detail, "offline"));
+  document.body.addEventListener("htmx:responseError", ({ detail }) => explain(detail, detail.xhr.status));
+  addEventListener("offline", () => say("You are offline. This page stays readable, and what you read is noted here and sent later."));
   addEventListener("online", () => say("You are back online."));
 }
 
@@ -26,9 +27,18 @@ function restoreFocus(element) {
   successor.focus({ preventScroll: true });
 }
 
-function explain(element, reason) {
+// Taking back what hid a card shows the card again: nothing is new, and its menu is where the hand was.
+function followBack(card) {
+  focusIsMoving = false;
+  queueMicrotask(() => card.querySelector("details[data-menu] > summary").focus({ preventScroll: true }));
+}
+
+function explain(detail, reason) {
+  const element = detail.elt;
   if (element.matches("[data-quiet-errors]")) return;
-  const retry = { label: "Try again", act: () => element.requestSubmit?.() };
+  // A form with several buttons says different things by each, so the same one is pressed again.
+  const pressed = detail.requestConfig?.triggeringEvent?.submitter;
+  const retry = { label: "Try again", act: () => (pressed ? pressed.click() : element.requestSubmit?.()) };
   say(wordsFor(reason), { warning: true, actions: element.matches("form") && reason !== 403 ? [retry] : [reload()] });
 }
 

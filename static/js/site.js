@@ -4,6 +4,7 @@ import { startFeed } from "./feed.js";
 import { startMenus } from "./menu.js";
 import { keepOfflinePage } from "./offline-page.js";
 import { startPictures } from "./pictures.js";
+import { startReporting } from "./reporting.js";
 import { startRequests } from "./requests.js";
 import { startSearch } from "./search.js";
 import { startTheme } from "./theme.js";
@@ -17,5 +18,6 @@ document.addEventListener("DOMContentLoaded", () => {
   startFeed();
   startToggles();
   startPictures();
+  startReporting();
   keepOfflinePage();
 });

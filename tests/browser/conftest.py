@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -55,9 +56,12 @@ def new_context(browser: Browser, site: Site) -> Iterator[NewContext]:
         if message.type in {"error", "warning"}:
             complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
-    def make(**options: Any) -> BrowserContext:
+    def make(*, forgiven: str = "", **options: Any) -> BrowserContext:
+        """`forgiven`: a pattern of the complaints that a test provokes."""
         context = browser.new_context(**({"base_url": site.address, "locale": "en-GB"} | options))
-        context.on("console", heard)
+        context.on(
+            "console", lambda message: None if forgiven and re.search(forgiven, message.text) else heard(message)
+        )
         context.on("weberror", lambda error: complaints.append(f"uncaught: {error.error}"))
         contexts.append(context)
         return context

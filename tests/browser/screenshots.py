@@ -45,10 +45,34 @@ def why_this(page: Page) -> None:
     page.get_by_text("Why this?").first.click()
 
 
+def hidden_card(page: Page) -> None:
+    card_menu(page)
+    page.get_by_role("button", name="Not interested").first.click()
+    page.locator(".card-gone").wait_for()
+
+
+def dismissed(page: Page) -> None:
+    feed(page)
+    for index, kind in enumerate(["dismiss", "dismiss", "dismiss", "hide_author", "hide_topic"]):
+        card = page.locator("[data-feed] [data-item]").nth(index)
+        card.hover()
+        card.locator("details[data-menu] > summary").first.click()
+        card.locator(f"button[value={kind}]").click()
+        card.locator(".card-gone").wait_for()
+    page.goto("/dismissed/")
+
+
 def item(page: Page) -> None:
     feed(page)
     page.locator("[data-feed] .card-title a").nth(2).click()
     page.get_by_role("heading", level=1).wait_for()
+
+
+def item_menu(page: Page) -> None:
+    item(page)
+    page.locator("form.like button").first.click()
+    page.locator("form.like button[aria-pressed=true]").first.wait_for()
+    page.locator(".story details[data-menu] > summary").click()
 
 
 def saved(page: Page) -> None:
@@ -81,9 +105,12 @@ SCENES: dict[str, Scene] = {
     "feed": feed,
     "card-menu": card_menu,
     "why-this": why_this,
+    "hidden-card": hidden_card,
     "item": item,
+    "item-menu": item_menu,
     "saved": saved,
     "history": history,
+    "dismissed": dismissed,
     "search": at("/search/?q=bread"),
     "search-nothing": at("/search/?q=xyzzyplugh"),
     "topics": at("/topics/"),

@@ -23,6 +23,7 @@ PUBLIC = [
     "/search/?q=xyzzyplugh",
     "/saved/",
     "/history/",
+    "/dismissed/",
     "/following/",
     "/account/",
     "/account/signup/",
@@ -32,7 +33,15 @@ PUBLIC = [
     "/account/delete/",
     "/offline/",
 ]
-SIGNED_IN = ["/account/", "/account/password/change/", "/account/delete/", "/saved/", "/history/", "/following/"]
+SIGNED_IN = [
+    "/account/",
+    "/account/password/change/",
+    "/account/delete/",
+    "/saved/",
+    "/history/",
+    "/dismissed/",
+    "/following/",
+]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 SERIOUS = {"serious", "critical"}
