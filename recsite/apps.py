@@ -13,5 +13,5 @@ class RecsiteConfig(AppConfig):
 
 class SiteStaticFiles(StaticFilesConfig):
     # django-htmx ships extensions that import a module by a bare name, which no hashed file name can follow. We use
-    # none.
-    ignore_patterns = [*StaticFilesConfig.ignore_patterns, "ext", "htmax-*", "htmx-4*"]
+    # none. django-ninja ships two documentation pages; ours is made of Swagger UI.
+    ignore_patterns = [*StaticFilesConfig.ignore_patterns, "ext", "htmax-*", "htmx-4*", "redoc*", "swagger-ui-init*"]

@@ -30,11 +30,16 @@ class Reason(StrEnum):
     TOO_LONG = "too long"
     BAD_CHARACTER = "character that no page may hold"
     BAD_LANGUAGE = "not a language code"
+    BAD_COUNTRY = "not a country code"
+    UNKNOWN_TOPIC = "topic that the site does not have"
     BAD_DATE = "not a usable date"
     BAD_ADDRESS = "not an http(s) address"
     BAD_ATTRIBUTES = "attributes that cannot be stored"
     TOO_MANY_TOPICS = "too many topics"
     REPEATED = "external_id used twice"
+    BAD_RATING = "not a rating"
+    UNKNOWN_ITEM = "item that is not in the catalogue"
+    RATED_TWICE = "the same reader, item and time again"
     REFUSED_BY_DATABASE = "refused by the database"
 
 

@@ -14,6 +14,9 @@ from catalog.importers.records import Reason, RowError
 from catalog.languages import LANGUAGE_CODE
 from catalog.models import BODY_MAX_CHARS, SUMMARY_MAX_CHARS, TITLE_MAX_CHARS, URL_MAX_CHARS
 
+OWN_SOURCE = "site"
+"""The source of items in formats of our own: a file and a server may name the same item."""
+
 EXTERNAL_ID_MAX_CHARS = 200
 LANGUAGE_MAX_CHARS = 12
 AUTHOR_MAX_CHARS = 200
@@ -42,6 +45,8 @@ FIELDS = (
     "hidden",
 )
 REQUIRED_FIELDS = ("external_id", "title")
+KEEPABLE_FIELDS = frozenset({"summary", "body", "topics", "author", "language", "image", "link", "attributes"})
+"""Those that a row may leave as they are. `published_at` and `hidden` are kept whenever a row lacks them."""
 
 # Control characters break Atom feeds and sitemaps, NUL breaks PostgreSQL, half a surrogate pair breaks UTF-8.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -61,6 +66,7 @@ class CatalogRow:
     published_at: UTC; None means "keep what the site has; for a new item, the time of the import".
     attributes_json: the attributes as JSON text that PostgreSQL's jsonb takes.
     hidden: None means "keep what the site has; a new item is shown".
+    keeps: fields that say nothing; an item that exists keeps what the site has.
     """
 
     external_id: str
@@ -75,24 +81,29 @@ class CatalogRow:
     link: str
     attributes_json: str
     hidden: bool | None
+    keeps: frozenset[str] = frozenset()
 
 
-def parse_row(fields: Mapping[str, Any], *, now: datetime) -> CatalogRow:
+def parse_row(fields: Mapping[str, Any], *, now: datetime, keep_missing: bool = False) -> CatalogRow:
     """Check and tidy one row. Fields that we do not know are ignored. Raises RowError with the first thing that is
-    wrong."""
+    wrong.
+
+    A field that is missing empties that of an item which exists, unless `keep_missing`.
+    """
     return CatalogRow(
-        external_id=_external_id(fields.get("external_id")),
+        external_id=external_id_of(fields.get("external_id")),
         title=_title(fields.get("title")),
         summary=_paragraphs("summary", fields.get("summary"), SUMMARY_MAX_CHARS),
         body=_paragraphs("body", fields.get("body"), BODY_MAX_CHARS),
-        topics=_topics(fields.get("topics")),
+        topics=topic_names(fields.get("topics")),
         author=_one_line("author", fields.get("author"), AUTHOR_MAX_CHARS),
-        language=_language(fields.get("language")),
+        language=language_code(fields.get("language")),
         published_at=_published_at(fields.get("published_at"), now),
         image=_address("image", fields.get("image")),
         link=_address("link", fields.get("link")),
-        attributes_json=_attributes(fields.get("attributes")),
+        attributes_json=attributes_as_json(fields.get("attributes")),
         hidden=_hidden(fields.get("hidden")),
+        keeps=KEEPABLE_FIELDS - fields.keys() if keep_missing else frozenset(),
     )
 
 
@@ -116,7 +127,8 @@ def typed_fields(texts: Mapping[str, str]) -> dict[str, Any]:
 # --------------------------------------------------------------------------------------
 
 
-def _external_id(value: Any) -> str:
+def external_id_of(value: Any) -> str:
+    """Tidy the key that another system uses. Raises RowError."""
     if type(value) is int:
         value = str(value)
     text = _one_line("external_id", value, EXTERNAL_ID_MAX_CHARS)
@@ -164,7 +176,8 @@ def _fit(name: str, text: str, max_chars: int) -> str:
     return text
 
 
-def _topics(value: Any) -> tuple[str, ...]:
+def topic_names(value: Any) -> tuple[str, ...]:
+    """Names or slugs, each once whatever its case. Raises RowError."""
     if value is None:
         return ()
     if not isinstance(value, list | tuple):
@@ -181,7 +194,8 @@ def _topics(value: Any) -> tuple[str, ...]:
     return tuple(names.values())
 
 
-def _language(value: Any) -> str:
+def language_code(value: Any) -> str:
+    """The site's own form of a language code. Raises RowError."""
     code = site_language(_text("language", value))
     if not code:
         return DEFAULT_LANGUAGE
@@ -227,7 +241,8 @@ def _address(name: str, value: Any) -> str:
     return text
 
 
-def _attributes(value: Any) -> str:
+def attributes_as_json(value: Any) -> str:
+    """JSON text that PostgreSQL's jsonb takes. Raises RowError."""
     if value is None or value == {}:
         return "{}"
     if not isinstance(value, dict):

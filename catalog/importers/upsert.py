@@ -35,19 +35,35 @@ _NEW_ITEM_COLUMNS = (
     "created_at",
     "updated_at",
 )
-_KNOWN_ITEM_COLUMNS = ("id", *_TEXT_COLUMNS, "published_at", "hidden")
+_KNOWN_ITEM_COLUMNS = ("id", *_TEXT_COLUMNS, "published_at", "hidden", "keeps")
 
 _MAKE_TEMPORARY_TABLES = """
     DROP TABLE IF EXISTS import_seen, import_item, import_item_topic;
     CREATE TEMPORARY TABLE import_seen (external_id text PRIMARY KEY, line bigint NOT NULL);
     CREATE TEMPORARY TABLE import_item (
         id bigint, title text, summary text, body text, language text, author_id bigint, image text, link text,
-        attributes jsonb, published_at timestamptz, hidden boolean
+        attributes jsonb, published_at timestamptz, hidden boolean, keeps text[]
     );
     CREATE TEMPORARY TABLE import_item_topic (item_id bigint, topic_id bigint, place integer);
 """
 _DROP_TEMPORARY_TABLES = "DROP TABLE IF EXISTS import_seen, import_item, import_item_topic"
 
+_FILL_IN_WHAT_IS_KEPT = """
+    UPDATE import_item AS new
+    SET summary = CASE WHEN 'summary' = ANY(keeps) THEN old.summary ELSE new.summary END,
+        body = CASE WHEN 'body' = ANY(keeps) THEN old.body ELSE new.body END,
+        language = CASE WHEN 'language' = ANY(keeps) THEN old.language ELSE new.language END,
+        author_id = CASE WHEN 'author' = ANY(keeps) THEN old.author_id ELSE new.author_id END,
+        image = CASE WHEN 'image' = ANY(keeps) THEN old.image ELSE new.image END,
+        link = CASE WHEN 'link' = ANY(keeps) THEN old.link ELSE new.link END,
+        attributes = CASE WHEN 'attributes' = ANY(keeps) THEN old.attributes ELSE new.attributes END
+    FROM catalog_item AS old WHERE old.id = new.id AND new.keeps IS NOT NULL
+"""
+_FILL_IN_TOPICS_THAT_ARE_KEPT = """
+    INSERT INTO import_item_topic (item_id, topic_id, place)
+    SELECT old.item_id, old.topic_id, 0 FROM catalog_itemtopic AS old
+    JOIN import_item AS new ON new.id = old.item_id WHERE 'topics' = ANY(new.keeps)
+"""
 _TAKE_TOPICS_AWAY = """
     DELETE FROM catalog_itemtopic AS old USING import_item
     WHERE old.item_id = import_item.id AND NOT EXISTS (
@@ -81,6 +97,7 @@ _UPDATE_ITEMS = """
            (new.title, new.summary, new.body, new.language, new.author_id, new.image, new.link, new.attributes,
             coalesce(new.published_at, old.published_at), coalesce(new.hidden, old.hidden))
     )
+    RETURNING old.external_id
 """
 
 
@@ -92,12 +109,24 @@ class NumberedRow:
 
 @dataclass(frozen=True)
 class WrittenBatch:
-    """What became of a batch. `repeated`: line of a row whose external_id came before -> the line that had it first."""
+    """What became of a batch.
 
-    created: int
-    updated: int
+    repeated: line of a row whose external_id came before -> the line that had it first.
+    created_ids, updated_ids: external ids.
+    """
+
     unchanged: int
     repeated: dict[int, int]
+    created_ids: frozenset[str]
+    updated_ids: frozenset[str]
+
+    @property
+    def created(self) -> int:
+        return len(self.created_ids)
+
+    @property
+    def updated(self) -> int:
+        return len(self.updated_ids)
 
 
 class CatalogWriter:
@@ -131,7 +160,7 @@ class CatalogWriter:
             repeated = _remember(cursor, batch)
             rows = [numbered.row for numbered in batch if numbered.line not in repeated]
             created, updated = _write_rows(cursor, rows, self.source, self.now)
-        return WrittenBatch(created, updated, len(rows) - created - updated, repeated)
+        return WrittenBatch(len(rows) - len(created) - len(updated), repeated, created, updated)
 
 
 def _remember(cursor: Any, batch: Sequence[NumberedRow]) -> dict[int, int]:
@@ -153,8 +182,10 @@ def _remember(cursor: Any, batch: Sequence[NumberedRow]) -> dict[int, int]:
     }
 
 
-def _write_rows(cursor: Any, rows: list[CatalogRow], source: str, now: datetime) -> tuple[int, int]:
-    """Returns how many were created and how many updated."""
+def _write_rows(
+    cursor: Any, rows: list[CatalogRow], source: str, now: datetime
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Returns the external ids of those created and of those updated."""
     author_ids = ids_of_names(cursor, AUTHORS, (row.author for row in rows if row.author))
     topic_ids = ids_of_names(cursor, TOPICS, (topic for row in rows for topic in row.topics))
     known_ids = _known_ids(cursor, source, rows)
@@ -164,7 +195,8 @@ def _write_rows(cursor: Any, rows: list[CatalogRow], source: str, now: datetime)
     if new_with_ids:
         _copy_new_items(cursor, new_with_ids, author_ids, source, now)
         _copy_topics(cursor, "catalog_itemtopic (item_id, topic_id)", _topic_pairs(new_with_ids, topic_ids))
-    return len(new), _update(cursor, known, author_ids, topic_ids, now) if known else 0
+    updated = _update(cursor, known, author_ids, topic_ids, now) if known else frozenset()
+    return frozenset(row.external_id for row in new), updated
 
 
 def _known_ids(cursor: Any, source: str, rows: list[CatalogRow]) -> dict[str, int]:
@@ -212,20 +244,24 @@ def _update(
     author_ids: dict[str, int],
     topic_ids: dict[str, int],
     now: datetime,
-) -> int:
-    """Bring items that exist up to date. Returns how many had to change."""
+) -> frozenset[str]:
+    """Bring items that exist up to date. Returns the external ids of those that had to change."""
     cursor.execute("TRUNCATE import_item, import_item_topic")
     with cursor.copy(f"COPY import_item ({', '.join(_KNOWN_ITEM_COLUMNS)}) FROM STDIN") as copy:
         for item_id, row in items:
-            copy.write_row((item_id, *_text_values(row, author_ids), row.published_at, row.hidden))
+            keeps = sorted(row.keeps) or None
+            copy.write_row((item_id, *_text_values(row, author_ids), row.published_at, row.hidden, keeps))
     pairs = [(*pair, place) for place, pair in enumerate(_topic_pairs(items, topic_ids))]
     _copy_topics(cursor, "import_item_topic (item_id, topic_id, place)", pairs)
+    if any(row.keeps for _, row in items):
+        cursor.execute(_FILL_IN_WHAT_IS_KEPT)
+        cursor.execute(_FILL_IN_TOPICS_THAT_ARE_KEPT)
     changed_topics: set[int] = set()
     for statement in (_TAKE_TOPICS_AWAY, _ADD_TOPICS):
         cursor.execute(statement)
         changed_topics.update(row[0] for row in cursor.fetchall())
     cursor.execute(_UPDATE_ITEMS, [now, list(changed_topics)])
-    return int(cursor.rowcount)
+    return frozenset(external_id for (external_id,) in cursor.fetchall())
 
 
 def _text_values(row: CatalogRow, author_ids: dict[str, int]) -> tuple[object, ...]:
