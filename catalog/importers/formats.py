@@ -7,34 +7,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from catalog.importers import goodbooks, movielens
+from catalog.importers import goodbooks, movielens, movielens_ratings
 from catalog.importers.csv_files import read_csv
 from catalog.importers.jsonl import read_jsonl
 from catalog.importers.parquet import read_parquet
+from catalog.importers.ratings import RatingsFormat
 from catalog.importers.records import ReadingMeter, Records
-from catalog.importers.rows import typed_fields
-
-OWN_SOURCE = "site"
+from catalog.importers.rows import OWN_SOURCE, typed_fields
 
 
 @dataclass(frozen=True)
 class CatalogFormat:
-    """read: path -> records.  fields: a record's fields -> those that rows.parse_row knows; may raise RowError."""
+    """read: path -> records.  fields: a record's fields -> those that rows.parse_row knows; may raise RowError.
+    ratings: how to read what people rated, for a data set that says when."""
 
     name: str
     source: str
     read: Callable[[Path, ReadingMeter], Records]
     fields: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    ratings: RatingsFormat | None = None
 
 
 def _as_they_are(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     return fields
 
 
+_MOVIELENS_RATINGS = RatingsFormat(
+    ratings_file="u.data",
+    readers_file="u.user",
+    read_ratings=movielens_ratings.read_ratings,
+    read_readers=movielens_ratings.read_readers,
+    rating=movielens_ratings.rating_of,
+    reader=movielens_ratings.reader_of,
+)
+
 FORMATS: dict[str, CatalogFormat] = {
     format.name: format
     for format in (
-        CatalogFormat("movielens", "movielens", movielens.read_movielens, movielens.item_fields),
+        CatalogFormat("movielens", "movielens", movielens.read_movielens, movielens.item_fields, _MOVIELENS_RATINGS),
         CatalogFormat("goodbooks", "goodbooks", goodbooks.read_goodbooks, goodbooks.item_fields),
         CatalogFormat("csv", OWN_SOURCE, read_csv, typed_fields),
         CatalogFormat("jsonl", OWN_SOURCE, read_jsonl, _as_they_are),

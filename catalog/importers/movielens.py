@@ -21,9 +21,14 @@ _YEAR_IN_TITLE = re.compile(r"\((\d{4})\)")
 _ARTICLE_BEHIND = re.compile(r"(^|\()([^()]*?), (The|An|A|La|Les|Le|Il|Das|Der|L')(?= \(|\)|$)")
 
 
+def folder_of(path: Path) -> Path:
+    """The data set's folder, of which `path` may name the main file."""
+    return path.parent if path.name == "u.item" else path
+
+
 def read_movielens(path: Path, meter: ReadingMeter) -> Records:
     """Records of texts, and a list of genres. `path` is the folder or u.item itself. Raises CatalogFileError."""
-    folder = path.parent if path.name == "u.item" else path
+    folder = folder_of(path)
     genres = _genres(folder / "u.genre")
     for line in read_lines(folder / "u.item", meter, encoding=ENCODING):
         if isinstance(line, BadRecord):

@@ -35,18 +35,21 @@ class RejectsFile:
         if self._file is not None:
             self._file.close()
 
-    def add(self, line: int, error: RowError, excerpt: str) -> None:
-        """Write one down. Raises TooManyRejects when that is one more than accepted."""
+    def add(self, line: int, error: RowError, excerpt: str, *, file: str = "") -> None:
+        """Write one down. `file`: which one, where rows come from several. Raises TooManyRejects when that is one more
+        than accepted."""
         if self._file is None:
             self._file = self._open()
-        entry = {"line": line, "reason": str(error), "row": excerpt}
+        place: dict[str, object] = {"file": file, "line": line} if file else {"line": line}
+        entry = place | {"reason": str(error), "row": excerpt}
         self._file.write(_fit(json.dumps(entry, ensure_ascii=False)) + "\n")
         self._file.flush()
         self.reasons[error.reason] += 1
         if self.count > self.max_rejects:
+            where = f"line {line} of {file}" if file else f"line {line}"
             reason, times = self.reasons.most_common(1)[0]
             raise TooManyRejects(
-                f"Stopped at line {line}: {self.count:,} rows are bad and the limit is {self.max_rejects:,}. "
+                f"Stopped at {where}: {self.count:,} rows are bad and the limit is {self.max_rejects:,}. "
                 f"Most often: {reason} ({times:,} times). See {self.path}, mend the file, or raise --max-rejects."
             )
 

@@ -1,4 +1,4 @@
-"""Which catalogue fills an empty demo: the synthetic world, or a folder of the person's own."""
+"""What fills an empty demo: the synthetic world, or a catalogue of the person's own, with its history if it has one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def given(data: Path) -> CatalogueSource:
     if not data.exists():
         raise CannotStart(f"DATA={data} does not exist. Name a folder such as ml-100k, or a file items.jsonl.")
     form, path = _recognise(data)
-    return CatalogueSource(str(data.resolve()), [_import(form, path)])
+    command = _import(form, path)
+    if form == "movielens":
+        command += ["--with-history", "--shift-to-now"]
+    return CatalogueSource(str(data.resolve()), [command])
 
 
 def synthetic(folder: Path, *, items: int | None) -> CatalogueSource:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from tqdm import tqdm
 
 from catalog.importers.catalog_import import DEFAULT_BATCH_ROWS, DEFAULT_MAX_REJECTS, ImportSummary, import_catalog
 from catalog.importers.formats import FORMATS, CatalogFormat, format_of_path
+from catalog.importers.ratings import RatingsFormat, published_before_rated
 from catalog.importers.records import CatalogFileError, ReadingMeter
+from feedback.history import HistorySummary, import_history
 from recsite import clock
 
 SOURCE_MAX_CHARS = 40
+NEWEST_RATING_AGE = timedelta(hours=1)
 
 STOPPED = 1
 WRONG_USAGE = 2
@@ -29,6 +33,7 @@ examples:
   manage.py import_catalog --format csv shop.csv.gz --source shop --max-rejects 0
   manage.py import_catalog --format parquet items.parquet --rejects /tmp/bad.jsonl
   manage.py import_catalog --format movielens path/to/ml-100k
+  manage.py import_catalog --format movielens path/to/ml-100k --with-history
   manage.py import_catalog --format goodbooks path/to/goodbooks
 
 fields (JSON lines, or columns of the same names in CSV and Parquet; only the first two are required):
@@ -40,6 +45,11 @@ what an import does:
   that has not changed is left alone, so running an import twice changes nothing and an import that was stopped
   is finished by running it again. A missing published_at or hidden leaves the item as it is; for a new item it means
   "now" and "shown". Of rows with the same external_id the first counts. Items that the file no longer has stay.
+
+what --with-history does:
+  Ratings become what readers did, at the ratings' own times: 4 and 5 a like, 3 a click, 1 and 2 a dismissal. Readers
+  are made with their age band, gender and occupation. It is all or nothing, and a second time changes nothing.
+  Bad rows go to history-FILE beside the rejects of the catalogue.
 
 exit codes:
   0  imported (a few rows may have been rejected)
@@ -88,9 +98,18 @@ class Command(BaseCommand):
             "--now", type=_moment, metavar="TIME", help="pretend that it is this time, such as 2024-05-31T12:00:00Z"
         )
 
+        parser.add_argument(
+            "--with-history", action="store_true", help="also what people rated, as likes, clicks and dismissals"
+        )
+        parser.add_argument(
+            "--shift-to-now", action="store_true", help="move the history so that its newest rating is an hour old"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["path"]
         format = _format(path, options["format"])
+        ratings = _ratings(format, with_history=options["with_history"], shift=options["shift_to_now"])
+        now: datetime = options["now"] or clock.now()
         rejects_path: Path = options["rejects"] or Path(f"{_stem(path)}.rejects.jsonl")
         if rejects_path.exists() and path.exists() and rejects_path.samefile(path):
             raise CommandError(
@@ -100,16 +119,39 @@ class Command(BaseCommand):
             summary = self._import(
                 path=path,
                 format=format,
+                ratings=ratings,
                 source=options["source"] or format.source,
-                now=options["now"] or clock.now(),
+                now=now,
                 rejects_path=rejects_path,
                 max_rejects=options["max_rejects"],
                 batch_rows=options["batch_size"],
                 bar=bar,
             )
         self.stdout.write(_report(summary))
+        if ratings:
+            with tqdm(unit="", unit_scale=True, disable=not sys.stderr.isatty(), desc=ratings.ratings_file) as bar:
+                history = _import_history(
+                    path=path,
+                    ratings=ratings,
+                    source=options["source"] or format.source,
+                    now=now,
+                    newest_at=now - NEWEST_RATING_AGE if options["shift_to_now"] else None,
+                    rejects_path=rejects_path.with_name(f"history-{rejects_path.name}"),
+                    max_rejects=options["max_rejects"],
+                    bar=bar,
+                )
+            self.stdout.write(_history_report(history))
 
-    def _import(self, *, bar: Any, **arguments: Any) -> ImportSummary:
+    def _import(
+        self,
+        *,
+        path: Path,
+        format: CatalogFormat,
+        ratings: RatingsFormat | None,
+        now: datetime,
+        bar: Any,
+        **others: Any,
+    ) -> ImportSummary:
         kept = ImportSummary()
 
         def show(summary: ImportSummary, meter: ReadingMeter) -> None:
@@ -120,7 +162,9 @@ class Command(BaseCommand):
             bar.update(meter.done - bar.n)
 
         try:
-            return import_catalog(on_batch=show, **arguments)
+            if ratings:
+                format = replace(format, fields=published_before_rated(ratings, path, format.fields, now=now))
+            return import_catalog(path=path, format=format, now=now, on_batch=show, **others)
         except CatalogFileError as error:
             raise CommandError(f"{error}\n{_kept(kept)}", returncode=STOPPED) from error
         except DatabaseError as error:
@@ -137,6 +181,48 @@ def _format(path: Path, name: str | None) -> CatalogFormat:
             returncode=WRONG_USAGE,
         )
     return format
+
+
+def _ratings(format: CatalogFormat, *, with_history: bool, shift: bool) -> RatingsFormat | None:
+    if shift and not with_history:
+        raise CommandError("--shift-to-now moves the history: say --with-history too.", returncode=WRONG_USAGE)
+    if not with_history:
+        return None
+    if format.ratings is None:
+        able = ", ".join(name for name, known in sorted(FORMATS.items()) if known.ratings)
+        raise CommandError(
+            f"{format.name} has no ratings with their times, so there is no history to import. "
+            f"Leave out --with-history; it works for: {able}.",
+            returncode=WRONG_USAGE,
+        )
+    return format.ratings
+
+
+def _import_history(*, bar: Any, **arguments: Any) -> HistorySummary:
+    def show(meter: ReadingMeter) -> None:
+        bar.total = meter.total
+        bar.update(meter.done - bar.n)
+
+    nothing = "The catalogue is imported; nothing of the history is."
+    try:
+        return import_history(on_lines=show, **arguments)
+    except CatalogFileError as error:
+        raise CommandError(f"{error}\n{nothing}", returncode=STOPPED) from error
+    except DatabaseError as error:
+        raise CommandError(f"The database refused: {error}\n{nothing}", returncode=STOPPED) from error
+    except KeyboardInterrupt as interrupt:
+        raise CommandError(f"Interrupted. {nothing}", returncode=INTERRUPTED) from interrupt
+
+
+def _history_report(summary: HistorySummary) -> str:
+    moved = f", moved by {summary.moved_by.days:,} days" if summary.moved_by else ""
+    counts = (
+        f"{summary.ratings:,} ratings: {summary.interactions:,} new, "
+        f"{summary.already_there:,} already there, {summary.readers_made:,} readers made, "
+        f"{summary.readers_updated:,} updated, {summary.rejected:,} rejected"
+    )
+    where = f" (see {summary.rejects_path})" if summary.rejects_path else ""
+    return f"{counts}{where}{moved}."
 
 
 def _stem(path: Path) -> str:
