@@ -11,7 +11,9 @@ import sys
 from collections.abc import Sequence
 
 BENCHMARKS: dict[str, str] = {
+    "ingest": "events through the function and over HTTP against a bare COPY; what recording a slate costs",
     "catalogue_import": "import_catalog against a bare COPY of the same rows: rows per second, peak memory, ratio",
+    "examples": "labelled visits out of the log: impressions per second, and that memory does not grow with the log",
 }
 """Names are modules of this package that have `add_arguments(parser)` and `run(arguments) -> Report`."""
 

@@ -50,3 +50,13 @@ def test_the_import_benchmark_runs_from_nothing_and_ends_in_one_line_of_json() -
     assert last["results"]["peak_rss_mb"] > 10
     assert [run["rows"] for run in last["results"]["runs"]] == [20, 100, 200]
     assert "bare COPY" in done.stderr
+
+
+def test_the_examples_benchmark_runs_from_nothing_and_says_what_memory_it_took() -> None:
+    command = [sys.executable, "-m", "benchmarks", "examples", "--json", "--sizes", "720", "1440", "--days", "2"]
+    done = subprocess.run(command, cwd=ROOT, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, 1}, done.stderr
+    results = json.loads(done.stdout.splitlines()[-1])["results"]
+    assert [run["impressions"] for run in results["runs"]] == [720, 1440]
+    assert all(0 < run["visits"]["rows"] <= run["impressions"] for run in results["runs"])
+    assert results["peak_rss_mb"] > 10
