@@ -17,10 +17,13 @@ from django_celery_results.models import TaskResult
 
 from feedback.interactions import record_state
 from feedback.kinds import Kind
+from feedback.models import CountSnapshot
+from feedback.partitions import TABLES, Month, partitions
 from recsite import clock, tasks
 from recsite.celery import app
+from recsite.serving import POPULARITY_KEY
 from tests.addresses import url_of_test_database
-from tests.factories import make_item, make_reader
+from tests.factories import make_interaction, make_item, make_reader
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,7 +54,9 @@ def test_a_worker_counts_what_is_popular_and_keeps_it_for_the_web_processes(work
     record_state(reader=make_reader(), kind=Kind.SAVE, about=item, now=clock.now() - timedelta(hours=1))
     sent = tasks.refresh_popularity.delay()
     wait_until(lambda: TaskResult.objects.filter(task_id=sent.id, status="SUCCESS").exists(), "the job is done")
-    assert cache.get("popular") == [item.pk]
+    counted_at, counted = cache.get(POPULARITY_KEY)
+    assert [item_id for item_id, _ in counted] == [item.pk]
+    assert counted_at <= clock.now()
 
 
 def test_expired_sessions_are_cleared_and_others_stay(worker: None) -> None:
@@ -61,6 +66,16 @@ def test_expired_sessions_are_cleared_and_others_stay(worker: None) -> None:
     sent = tasks.clear_sessions.delay()
     wait_until(lambda: TaskResult.objects.filter(task_id=sent.id, status="SUCCESS").exists(), "the job is done")
     assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
+
+
+def test_the_log_gets_room_for_months_to_come_and_a_snapshot_of_its_counts() -> None:
+    tasks.keep_log()
+    next_month = Month.of(clock.now()).following()
+    assert all(next_month in partitions(table) for table in TABLES)
+    make_interaction(make_reader(), "like", item := make_item(), happened_at=clock.now() - timedelta(minutes=5))
+    as_of = tasks.count_interactions()
+    snapshot = CountSnapshot.objects.get(as_of=as_of, window="hour")
+    assert (snapshot.item_ids, snapshot.likes) == ([item.pk], [1])
 
 
 def test_every_scheduled_job_exists() -> None:
