@@ -257,10 +257,11 @@ def test_a_server_in_trouble_is_asked_again_later(new_context: NewContext, site:
         page.clock.run_for(2_200)
     expected = half_on_screen(page)
     assert page.evaluate(WAITING) == len(expected)
-    assert len(asked) == 1
+    asked_in_trouble = len(asked)
     page.unroute(f"**{EVENTS}")
     page.clock.run_for(60_000)
     delivered(page)
+    assert len(asked) > asked_in_trouble
     assert seen(site, page) == sorted(expected)
 
 
@@ -273,8 +274,9 @@ def test_the_pause_that_a_busy_server_asks_for_is_kept(new_context: NewContext) 
     with page.expect_response(f"**{EVENTS}"):
         page.clock.run_for(2_200)
     scroll(page, 600)
+    asked_before = len(asked)
     page.clock.run_for(500_000)
-    assert len(asked) == 1
+    assert len(asked) == asked_before
     with page.expect_request(f"**{EVENTS}"):
         page.clock.run_for(101_000)
 
