@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from catalog.models import Reader
 from feedback import kinds
@@ -78,8 +79,7 @@ Named = tuple[str, int | str]
 """("item", id), ("topic", slug) or ("author", slug)."""
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """A report whose form is right. about: None for a search."""
 
     id: uuid.UUID

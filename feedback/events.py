@@ -6,15 +6,14 @@ A bad event never loses its neighbours. What is accepted is on disk before the a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from feedback.event_forms import REASONS, Event, EventReader, Refused, Sender, is_clean
 from feedback.event_writing import write_events
 
 
-@dataclass(frozen=True)
-class EventResult:
+class EventResult(NamedTuple):
     """id: as the client gave it, if it was a text. status: accepted, duplicate or refused. reason: a key of REASONS."""
 
     id: str | None
