@@ -15,6 +15,7 @@ from typing import Any
 
 from catalog.models import Item, Reader
 from feedback.buckets import reader_bucket
+from feedback.event_forms import Sender
 from feedback.surfaces import Surface
 from feedback.tokens import Token, reader_tag, write_tokens
 from feedback.uuid7 import make_uuid7
@@ -41,6 +42,9 @@ class Batch:
     events: list[dict[str, Any]]
     views: bytes
     interactions: bytes
+
+    def sender(self) -> Sender:
+        return Sender(reader=lambda: self.reader, public_ids=lambda: [self.reader.public_id], may_omit_token=False)
 
 
 def make_people_and_items(now: datetime) -> tuple[list[Reader], list[int]]:

@@ -31,7 +31,6 @@ from benchmarks.ingest_batches import (
 from benchmarks.ingest_rounds import FunctionRound, HttpRound
 from benchmarks.report import ROOT, progress
 from catalog.models import Reader
-from feedback.event_forms import Sender
 from feedback.events import accept_events
 from feedback.partitions import ensure_partitions
 from recsite import clock
@@ -79,12 +78,7 @@ def measure_function(world: World, seed: int, count: int) -> FunctionRound:
 
 def _accept(batches: list[Batch], now: datetime) -> None:
     for batch in batches:
-        sender = Sender(
-            reader=lambda batch=batch: batch.reader,  # type: ignore[misc]
-            public_ids=lambda batch=batch: [batch.reader.public_id],  # type: ignore[misc]
-            may_omit_token=False,
-        )
-        accept_events(batch.events, sender=sender, now=now)
+        accept_events(batch.events, sender=batch.sender(), now=now)
 
 
 def _copy(session: psycopg.Connection, batches: list[Batch]) -> None:

@@ -28,9 +28,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 from psycopg import sql
 
 from catalog.models import Reader
-from feedback.forgetting import reader_public_ids
+from feedback.forgetting import OF_READERS_SLATES
 from feedback.log_connection import log_connection
 from feedback.personal_data import profile_of
+from feedback.readers import all_public_ids
 from feedback.uuid7 import first_uuid7, time_of_uuid7
 
 SCHEMA_VERSION = 1
@@ -99,13 +100,6 @@ _INTERACTIONS = """
     LEFT JOIN catalog_topic AS topic ON topic.id = act.topic_id
     LEFT JOIN catalog_author AS author ON author.id = act.author_id
 """
-_OF_READERS_SLATES: LiteralString = """
-    slate_id IN (
-        SELECT id FROM feedback_slate WHERE reader_public_id = ANY({public_ids})
-        UNION
-        SELECT slate_id FROM feedback_interaction WHERE reader_id = {reader} AND slate_id IS NOT NULL
-    )
-"""
 
 TABLES = (
     Table(
@@ -120,7 +114,7 @@ TABLES = (
         name="views",
         select=_VIEWS,
         of_day="slate_id >= {first_id} AND slate_id < {end_id} ORDER BY slate_id, position",
-        of_reader=_OF_READERS_SLATES + "ORDER BY slate_id, position",
+        of_reader=OF_READERS_SLATES + "ORDER BY slate_id, position",
         source="feedback_view",
         key="slate_id",
     ),
@@ -128,7 +122,7 @@ TABLES = (
         name="slate_details",
         select=_SLATE_DETAILS,
         of_day="slate_id >= {first_id} AND slate_id < {end_id} ORDER BY slate_id",
-        of_reader=_OF_READERS_SLATES + "ORDER BY slate_id",
+        of_reader=OF_READERS_SLATES + "ORDER BY slate_id",
         source="feedback_slatedetail",
         key="slate_id",
     ),
@@ -228,7 +222,7 @@ def export_reader(*, folder: Path, now: datetime, reader: Reader | None, public_
     """
     place = _open(folder, now, reader=str(public_id))
     values = {
-        "public_ids": sql.Literal([public_id] if reader is None else reader_public_ids(reader)),
+        "public_ids": sql.Literal(list(all_public_ids(public_id, reader))),
         "reader": sql.Literal(None if reader is None else reader.pk),
     }
     profile = {"id": public_id} if reader is None else profile_of(reader)

@@ -9,13 +9,32 @@ from __future__ import annotations
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
+from psycopg import sql
 
 from catalog.models import Reader, ReaderMerge
 from feedback.models import Interaction
+from feedback.readers import all_public_ids
+
+# A report may have come for a slate whose row is gone; the interaction still says which.
+OF_READERS_SLATES: LiteralString = """
+    slate_id IN (
+        SELECT id FROM feedback_slate WHERE reader_public_id = ANY({public_ids})
+        UNION
+        SELECT slate_id FROM feedback_interaction WHERE reader_id = {reader} AND slate_id IS NOT NULL
+    )
+"""
+"""What belongs to the slates of one reader."""
+
+_FORGET_SLATES: tuple[tuple[str, str, LiteralString], ...] = (
+    ("views", "feedback_view", OF_READERS_SLATES),
+    ("slate_details", "feedback_slatedetail", OF_READERS_SLATES),
+    ("slates", "feedback_slate", "reader_public_id = ANY({public_ids})"),
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +66,7 @@ def forget_reader(*, public_id: uuid.UUID, now: datetime, keep_account: bool = F
     reader = _locked(public_id)
     if reader is None:
         return Forgotten(**_forget_slates([public_id], reader=None))
-    public_ids = reader_public_ids(reader)
+    public_ids = list(all_public_ids(reader.public_id, reader))
     slates = _forget_slates(public_ids, reader=reader)
     interactions, _ = Interaction.objects.filter(reader=reader).delete()
     follows = reader.followed_topics.count() + reader.followed_authors.count()
@@ -68,42 +87,22 @@ def forget_reader(*, public_id: uuid.UUID, now: datetime, keep_account: bool = F
     return forgotten
 
 
-def reader_public_ids(reader: Reader) -> list[uuid.UUID]:
-    """Every id under which this reader was served: its own, and those merged into it."""
-    return [reader.public_id, *reader.merged_from.values_list("old_public_id", flat=True)]
-
-
 def _locked(public_id: uuid.UUID) -> Reader | None:
     """The row, locked: an event that arrives meanwhile waits, and then finds nobody to belong to."""
     rows = Reader.objects.select_for_update(of=("self",))
     return rows.filter(public_id=public_id).first() or rows.filter(merged_from__old_public_id=public_id).first()
 
 
-# A report may have come for a slate whose row is gone; the interaction still says which.
-_FORGET_SLATES = {
-    "views": """
-        DELETE FROM feedback_view WHERE slate_id IN (
-            SELECT id FROM feedback_slate WHERE reader_public_id = ANY(%(public_ids)s)
-            UNION
-            SELECT slate_id FROM feedback_interaction WHERE reader_id = %(reader)s AND slate_id IS NOT NULL
-        )
-    """,
-    "slate_details": """
-        DELETE FROM feedback_slatedetail WHERE slate_id IN (
-            SELECT id FROM feedback_slate WHERE reader_public_id = ANY(%(public_ids)s)
-            UNION
-            SELECT slate_id FROM feedback_interaction WHERE reader_id = %(reader)s AND slate_id IS NOT NULL
-        )
-    """,
-    "slates": "DELETE FROM feedback_slate WHERE reader_public_id = ANY(%(public_ids)s)",
-}
-
-
 def _forget_slates(public_ids: list[uuid.UUID], *, reader: Reader | None) -> dict[str, int]:
+    values = {
+        "public_ids": sql.Literal(public_ids),
+        "reader": sql.Literal(None if reader is None else reader.pk),
+    }
     removed = {}
     with connection.cursor() as cursor:
-        for name, statement in _FORGET_SLATES.items():
-            cursor.execute(statement, {"public_ids": public_ids, "reader": None if reader is None else reader.pk})
+        for name, table, condition in _FORGET_SLATES:
+            statement = sql.SQL("DELETE FROM {} WHERE ").format(sql.Identifier(table))
+            cursor.execute((statement + sql.SQL(condition).format(**values)).as_string())
             removed[name] = cursor.rowcount
     return removed
 

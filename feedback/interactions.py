@@ -73,15 +73,11 @@ DIRECT = Origin()
 
 def record_click(*, reader: Reader, item: Item, now: datetime, origin: Origin = DIRECT) -> None:
     """Remember that `reader` opened `item`. Safe to repeat."""
-    recent = Interaction.objects.standing().filter(
-        reader=reader, kind=Kind.CLICK, item=item, happened_at__gt=now - SAME_CLICK
-    )
-    if origin.slate_id is not None:
-        # The same card again is the same click, however late; another card of the item is another one.
-        recent = Interaction.objects.standing().filter(
-            reader=reader, kind=Kind.CLICK, item=item, slate_id=origin.slate_id, position=origin.position
-        )
-    if not recent.exists():
+    # The same card again is the same click, however late; another card of the item is another one.
+    same: dict[str, Any] = {"slate_id": origin.slate_id, "position": origin.position}
+    if origin.slate_id is None:
+        same = {"happened_at__gt": now - SAME_CLICK}
+    if not Interaction.objects.standing().filter(reader=reader, kind=Kind.CLICK, item=item, **same).exists():
         Interaction.objects.create(
             kind=Kind.CLICK, item=item, happened_at=now, received_at=now, **origin.fields(reader)
         )

@@ -59,6 +59,3 @@ STANDING = frozenset(
 """A state that lasts until it is taken back: at most one of a reader and what it is about stands at a time."""
 
 UNDOABLE = STANDING | {Kind.CLICK}
-
-REMOVING = frozenset({Kind.DISMISS, Kind.ALREADY_SEEN})
-"""The item leaves every recommending surface with the next request."""

@@ -14,8 +14,8 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 
 from catalog.models import Item, Reader
-from feedback.forgetting import reader_public_ids
 from feedback.models import Interaction, Slate, SlateDetail, View
+from feedback.readers import all_public_ids
 
 ACTS_AT_ONCE = 2_000
 SLATES_AT_ONCE = 200
@@ -26,7 +26,7 @@ def personal_data_json(*, reader: Reader | None, public_id: uuid.UUID) -> Iterat
 
     reader: None before the first proof of a person; then only slates may carry the `public_id`.
     """
-    public_ids = [public_id] if reader is None else reader_public_ids(reader)
+    public_ids = list(all_public_ids(public_id, reader))
     yield '{\n"reader": ' + _json(None if reader is None else profile_of(reader))
     yield ',\n"interactions": '
     yield from _json_list(() if reader is None else _interactions(reader))
@@ -39,7 +39,7 @@ def profile_of(reader: Reader) -> dict[str, Any]:
     """The reader's own row, their address if they have an account, and what they follow."""
     return {
         "id": reader.public_id,
-        "earlier_ids": reader_public_ids(reader)[1:],
+        "earlier_ids": list(all_public_ids(reader.public_id, reader))[1:],
         "external_id": reader.external_id,
         "email": reader.user.email if reader.user else None,
         "languages": reader.languages,

@@ -1,7 +1,9 @@
-"""When two readers turn out to be one person."""
+"""When two readers turn out to be one person, and which ids that person had."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -44,3 +46,13 @@ def merge_readers(*, old: Reader, into: Reader, now: datetime) -> None:
     ReaderMerge.objects.filter(reader=old).update(reader=into)
     ReaderMerge.objects.create(old_public_id=old.public_id, reader=into, merged_at=now)
     old.delete()
+
+
+def all_public_ids(public_id: uuid.UUID, reader: Reader | None) -> Iterator[uuid.UUID]:
+    """Every id under which somebody was served: `public_id`, and those of readers that became part of `reader`.
+
+    reader: the row of `public_id`, None before the first proof of a person. Looks the others up when asked for them.
+    """
+    yield public_id
+    if reader is not None:
+        yield from reader.merged_from.values_list("old_public_id", flat=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from catalog.models import Item
 from recsite import serving
 from recsite.cursors import SHOWN_MAX, read_cursor, write_cursor
-from recsite.serving import ReaderState, Slate
+from recsite.serving import Slate
 from recsite.slate_log import log_slate
 from recsite.viewers import Viewer
 
@@ -30,7 +30,7 @@ def next_page(
     previewed_topics: what somebody who is still choosing would follow.
     """
     shown = read_cursor(cursor)
-    state = state_of(viewer)
+    state = serving.read_state(reader=viewer.reader, languages=viewer.languages, personalised=viewer.personalised)
     if previewed_topics:
         state = serving.with_topics(state, previewed_topics)
     slate = log_slate(serving.serve_home(state=state, shown=shown, now=now, limit=limit), viewer=viewer, now=now)
@@ -41,9 +41,6 @@ def next_page(
 
 def similar_items(*, item: Item, viewer: Viewer, now: datetime, limit: int) -> Slate:
     """Items like `item`, recorded."""
-    slate = serving.serve_similar(item=item, state=state_of(viewer), now=now, limit=limit)
+    state = serving.read_refusals(reader=viewer.reader)
+    slate = serving.serve_similar(item=item, state=state, now=now, limit=limit)
     return log_slate(slate, viewer=viewer, now=now)
-
-
-def state_of(viewer: Viewer) -> ReaderState:
-    return serving.read_state(reader=viewer.reader, languages=viewer.languages, personalised=viewer.personalised)

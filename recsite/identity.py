@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 
@@ -139,13 +138,6 @@ def accepted_languages(header: str) -> frozenset[str]:
         for code, *parameters in tags
         if code not in {"", "*"} and not {"q=0", "q=0.0"} & {*parameters}
     )
-
-
-def all_public_ids(public_id: uuid.UUID, row: Reader | None) -> Iterator[uuid.UUID]:
-    """Every id under which tokens were made for a reader: those of readers that became part of this one too."""
-    yield public_id
-    if row is not None:
-        yield from ReaderMerge.objects.filter(reader=row).values_list("old_public_id", flat=True)
 
 
 def find_reader(public_id: uuid.UUID) -> Reader | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from catalog.models import Item
 from feedback.interactions import Origin
+from feedback.readers import all_public_ids
 from feedback.tokens import Token, TokenError, accepted_tags, read_token
-from recsite.identity import all_public_ids
 from recsite.requests import SiteRequest
 from recsite.visits import current_visit
 

@@ -73,7 +73,8 @@ class Slate:
     """`is_end`: no candidate is left for a next page of this visit.
 
     candidates: everything that could have been shown, in its order, with the sources that named it. removed: what
-    filters took out, as (item id, reason). counts_as_of: the counts that sources went by. id: None until recorded.
+    filters took out, as (item id, reason). counts_as_of: the counts that sources went by. id, visit_id: None until
+    recorded.
     """
 
     entries: tuple[SlateEntry, ...]
@@ -84,6 +85,7 @@ class Slate:
     removed: tuple[tuple[int, str], ...] = ()
     counts_as_of: datetime | None = None
     id: uuid.UUID | None = None
+    visit_id: uuid.UUID | None = None
 
     def removed_counts(self) -> dict[str, int]:
         return dict(Counter(reason for _, reason in self.removed))
@@ -116,42 +118,43 @@ class ReaderState:
 
 def read_state(*, reader: Reader | None, languages: frozenset[str], personalised: bool = True) -> ReaderState:
     """The state of `reader` (None: no row yet), who wants to read these languages."""
-    if reader is None:
-        return ReaderState(languages=languages, personalised=personalised)
-    done = _standing(reader)
-    state = ReaderState(
+    if reader is None or not personalised:
+        return replace(read_refusals(reader=reader), languages=languages, personalised=personalised)
+    done = _standing(reader, (*_REFUSALS, Kind.CLICK))
+    return ReaderState(
         languages=languages,
-        dismissed=done[Kind.DISMISS],
-        already_seen=done[Kind.ALREADY_SEEN],
-        hidden_topic_ids=done[Kind.HIDE_TOPIC],
-        hidden_author_ids=done[Kind.HIDE_AUTHOR],
-        personalised=personalised,
-    )
-    if not personalised:
-        return state
-    return replace(
-        state,
         followed_topic_ids=frozenset(reader.followed_topics.values_list("pk", flat=True)),
         followed_author_ids=frozenset(reader.followed_authors.values_list("pk", flat=True)),
         consumed=done[Kind.CLICK],
+        **_refused(done),
     )
 
 
-def _standing(reader: Reader) -> dict[Kind, frozenset[int]]:
-    """Ids of what the reader opened, rejected and hid, by kind, in one query."""
-    column = {
-        Kind.CLICK: "item_id",
-        Kind.DISMISS: "item_id",
-        Kind.ALREADY_SEEN: "item_id",
-        Kind.HIDE_TOPIC: "topic_id",
-        Kind.HIDE_AUTHOR: "author_id",
+def read_refusals(*, reader: Reader | None) -> ReaderState:
+    """What `reader` wants to see no more of, and nothing else: for surfaces whose order is the same for everybody."""
+    return ReaderState() if reader is None else ReaderState(**_refused(_standing(reader, _REFUSALS)))
+
+
+_REFUSALS = (Kind.DISMISS, Kind.ALREADY_SEEN, Kind.HIDE_TOPIC, Kind.HIDE_AUTHOR)
+
+
+def _refused(done: Mapping[Kind, frozenset[int]]) -> dict[str, Any]:
+    return {
+        "dismissed": done[Kind.DISMISS],
+        "already_seen": done[Kind.ALREADY_SEEN],
+        "hidden_topic_ids": done[Kind.HIDE_TOPIC],
+        "hidden_author_ids": done[Kind.HIDE_AUTHOR],
     }
+
+
+def _standing(reader: Reader, kinds: Sequence[Kind]) -> dict[Kind, frozenset[int]]:
+    """Ids of items, topics and authors of which one of these kinds stands, by kind, in one query."""
     rows = (
         Interaction.objects.standing()
-        .filter(reader=reader, kind__in=list(column))
+        .filter(reader=reader, kind__in=kinds)
         .values_list("kind", "item_id", "topic_id", "author_id")
     )
-    found: dict[Kind, set[int]] = {kind: set() for kind in column}
+    found: dict[Kind, set[int]] = {kind: set() for kind in kinds}
     for kind, item_id, topic_id, author_id in rows:
         found[Kind(kind)].add(item_id or topic_id or author_id)
     return {kind: frozenset(ids) for kind, ids in found.items()}
@@ -187,7 +190,10 @@ def serve_home(*, state: ReaderState, shown: tuple[int, ...], now: datetime, lim
 
 
 def serve_similar(*, item: Item, state: ReaderState, now: datetime, limit: int) -> Slate:
-    """Items that share the most topics with `item`, then its author; in its language, newest first among equals."""
+    """Items that share the most topics with `item`, then its author; in its language, newest first among equals.
+
+    state: of `read_refusals`; what the reader has opened may be shown again.
+    """
     topic_ids = [topic.pk for topic in item.topics.all()]
     neighbours = (
         Item.objects.published(now)
@@ -204,7 +210,7 @@ def serve_similar(*, item: Item, state: ReaderState, now: datetime, limit: int) 
     ordered = sorted(shared, key=lambda item_id: shared[item_id], reverse=True)
     source = "shared topics"
     named = {item_id: (Named(source, float(shared[item_id][0]), rank),) for rank, item_id in enumerate(ordered)}
-    reasons = _reasons_to_remove(replace(state, consumed=frozenset()), (), named)
+    reasons = _reasons_to_remove(state, (), named)
     kept = [item_id for item_id in ordered if item_id not in reasons]
     return Slate(
         tuple(SlateEntry(item_id, index, source, named[item_id]) for index, item_id in enumerate(kept[:limit])),

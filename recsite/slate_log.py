@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def log_slate(slate: Slate, *, viewer: Viewer, now: datetime) -> Slate:
-    """The slate with its id and a token an entry; without both when it could not be recorded, or is empty."""
+    """The slate with its id, its visit and a token an entry; as it is when it could not be recorded, or is empty."""
     SLATES.labels(slate.surface).inc()
     if not slate.entries:
         return slate
@@ -35,7 +35,7 @@ def log_slate(slate: Slate, *, viewer: Viewer, now: datetime) -> Slate:
     entries = tuple(
         replace(entry, token=token) for entry, token in zip(slate.entries, slate_tokens(served), strict=True)
     )
-    return replace(slate, entries=entries, id=served.id)
+    return replace(slate, entries=entries, id=served.id, visit_id=served.visit_id)
 
 
 def _served(slate: Slate, viewer: Viewer, now: datetime) -> ServedSlate:

@@ -16,10 +16,10 @@ from catalog.importers.records import RowError
 from catalog.importers.rows import external_id_of
 from catalog.models import Reader
 from feedback.event_forms import Refused, Sender
+from feedback.readers import all_public_ids
 from feedback.surfaces import Excluded
 from recsite.api.problems import ApiProblem
 from recsite.audience import excluded_reason
-from recsite.identity import all_public_ids
 from recsite.models import ApiKey, hash_of_key
 from recsite.requests import SiteRequest
 from recsite.viewers import Viewer, viewer_of

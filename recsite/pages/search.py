@@ -18,7 +18,6 @@ from recsite.requests import SiteRequest
 from recsite.serving import Policy, Slate, listed
 from recsite.slate_log import log_slate
 from recsite.viewers import viewer_of
-from recsite.visits import current_visit
 
 PAGE_SIZE = 24
 OFFERED_TOPICS = 8
@@ -58,8 +57,7 @@ def _log(request: SiteRequest, query: str, item_ids: list[int], first: int) -> S
     slate = listed(item_ids, surface=Surface.SEARCH, policy=policy, first_position=first)
     slate = log_slate(slate, viewer=viewer, now=request.now)
     if query and first == 0 and request.reader.brought_proof and viewer.excluded != Excluded.PREVIEW:
-        visit_id = current_visit(viewer.public_id, now=request.now)
-        origin = Origin(surface=Surface.SEARCH, slate_id=slate.id, visit_id=visit_id, excluded=viewer.excluded)
+        origin = Origin(surface=Surface.SEARCH, slate_id=slate.id, visit_id=slate.visit_id, excluded=viewer.excluded)
         record_search(reader=request.reader.prove(now=request.now), query=query, now=request.now, origin=origin)
     return slate
 

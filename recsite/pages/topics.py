@@ -14,7 +14,6 @@ from feedback.kinds import Kind
 from feedback.surfaces import Surface
 from recsite import serving
 from recsite.cards import generated_cover_url, item_cards
-from recsite.feed import state_of
 from recsite.identity import UnprovenReader
 from recsite.pages.navigation import answer_form, needs_cookie, next_page_url, page_number, render_paged
 from recsite.requests import SiteRequest
@@ -94,7 +93,7 @@ def _page(request: SiteRequest, items: ItemQuerySet, policy: Policy, topic: Topi
     """One page of `items`, newest first, without those that the reader does not want recommended."""
     viewer = viewer_of(request, languages=frozenset())
     first = (page_number(request) - 1) * PAGE_SIZE
-    wanted = items.exclude(pk__in=state_of(viewer).rejected)
+    wanted = items.exclude(pk__in=serving.read_refusals(reader=viewer.reader).rejected)
     found = list(wanted.newest_first().for_cards()[first : first + PAGE_SIZE + 1])
     cards, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
     slate = serving.listed(

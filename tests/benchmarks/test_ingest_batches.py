@@ -14,7 +14,6 @@ from benchmarks.ingest_batches import (
     made_up_batches,
     make_people_and_items,
 )
-from feedback.event_forms import Sender
 from feedback.events import accept_events
 from feedback.models import Slate, SlateDetail
 from tests.factories import NOW
@@ -38,12 +37,7 @@ def copied_from(table: str, columns: tuple[str, ...]) -> list[str]:
 
 def test_the_function_and_the_bare_copy_write_the_same_rows(batches: list[Batch]) -> None:
     for batch in batches:
-        sender = Sender(
-            reader=lambda batch=batch: batch.reader,
-            public_ids=lambda batch=batch: [batch.reader.public_id],
-            may_omit_token=False,
-        )
-        results = accept_events(batch.events, sender=sender, now=NOW)
+        results = accept_events(batch.events, sender=batch.sender(), now=NOW)
         assert Counter(result.status for result in results) == {"accepted": EVENTS_A_BATCH}
     written = [copied_from("feedback_view", VIEW_COLUMNS), copied_from("feedback_interaction", INTERACTION_COLUMNS)]
     with connection.cursor() as cursor:
