@@ -12,7 +12,31 @@ from tests.browser.site import HOW_TO_GET_ONE
 
 _NOT_RUN = "no Chromium found"
 
+_LONGEST_FIRST = (
+    "tests/onemachine/test_stopping.py",
+    "tests/browser/test_every_page.py",
+    "tests/onemachine/test_demo.py",
+    "tests/browser/test_reactions.py",
+    "tests/browser/",
+    "tests/onemachine/",
+)
+"""Where minutes are spent. Begun last, one of them would keep one process busy while the other has nothing to do."""
+
 _NEEDS_SERVERS = {"db", "transactional_db", "live_server", "client", "admin_client", "rf"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest-xdist hand out files in our order, instead of those with the most tests first."""
+    config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _turn(item.nodeid))
+
+
+def _turn(nodeid: str) -> int:
+    return next((turn for turn, start in enumerate(_LONGEST_FIRST) if nodeid.startswith(start)), len(_LONGEST_FIRST))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser.site import CHROMIUM_OPTIONS, HOW_TO_GET_ONE, Site, find_chromium, running_site
 
 NewContext = Callable[..., BrowserContext]
+
+# A page that loads in half a second on a quiet machine takes five on a busy one.
+expect.set_options(timeout=30_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from psycopg import sql
 
+from tests.browser.accessibility import findings, sideways
 from tests.browser.conftest import NewContext
 from tests.browser.site import Site
 from tests.browser.test_account import sign_up
@@ -44,7 +44,6 @@ SIGNED_IN = [
 ]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
-SERIOUS = {"serious", "critical"}
 
 
 def address(path: str, site: Site) -> str:
@@ -53,21 +52,6 @@ def address(path: str, site: Site) -> str:
     if path == "AUTHOR":
         return f"/authors/{site.query(sql.SQL('SELECT slug FROM catalog_author ORDER BY id LIMIT 1'))[0][0]}/"
     return path
-
-
-def findings(page: Page) -> list[str]:
-    """Serious and critical findings of axe-core, and the elements they are about."""
-    violations = Axe().run(page).response["violations"]
-    return [
-        f"{violation['id']}: {[node['html'][:160] for node in violation['nodes'][:3]]}"
-        for violation in violations
-        if violation["impact"] in SERIOUS
-    ]
-
-
-def sideways(page: Page) -> int:
-    """By how many pixels the page is wider than the window."""
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -80,7 +64,14 @@ def visitor(request: pytest.FixtureRequest, new_context: NewContext, scheme: str
     return new_context(color_scheme=scheme, **request.param).new_page()
 
 
-def test_pages_for_everybody_are_accessible(visitor: Page, site: Site) -> None:
+@pytest.mark.parametrize(
+    ("window", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")], ids=["phone-light", "desktop-dark"]
+)
+def test_pages_for_everybody_are_accessible(
+    new_context: NewContext, window: dict[str, object], scheme: str, site: Site
+) -> None:
+    """Each size and each scheme once: what a size changes (the masthead) is looked at in both schemes further down."""
+    visitor = new_context(color_scheme=scheme, **window).new_page()
     found = {}
     for path in PUBLIC:
         visitor.goto(address(path, site))

@@ -62,6 +62,7 @@ class DemoProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_heed_hang_up,  # noqa: PLW1509 - no other thread holds a lock that it takes
                 **({} if uid is None else {"user": uid, "group": uid, "extra_groups": []}),
             )
 
@@ -159,6 +160,11 @@ class DemoProcess:
             return is_alive(process) and process.environ().get(MARK) == self.mark
         except psutil.Error:
             return False
+
+
+def _heed_hang_up() -> None:
+    """A demo as a person starts it in a terminal, also where the tests themselves run under `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def is_alive(process: psutil.Process) -> bool:
