@@ -1,0 +1,170 @@
+"""What training hands to serving: one frozen dataclass, in memory and as a folder of files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.config import Encoder, Negatives, TowerConfig, TrainingConfig, TwoTowerConfig
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+
+_ARRAYS = "arrays.npz"
+_QUERY, _CANDIDATE = "query_tower.onnx", "candidate_tower.onnx"
+_DESCRIPTION = "retriever.json"
+
+
+class ArtefactError(Exception):
+    """These files, or these values, are no retriever that this code can serve."""
+
+
+@dataclass(frozen=True, eq=False)
+class RetrieverArtefact:
+    """What training hands to serving; nothing else crosses.
+
+    item_ids: (num_items,) int64 catalogue ids, unique; gives the row order of the other arrays.
+    item_embeddings: (num_items, width) float32; width is dim, L2 norm 1, so that inner product equals cosine; with free
+        norms dim + 1, the last the item's bias, which a query meets with 1.
+    item_topics: (num_items, TOPICS) int32 hashed rows; a query carries those of its latest items.
+    item_counts: (num_items, COUNTS) float32, as the candidate tower was given them at `trained_until`.
+    query_tower, candidate_tower: ONNX files. Inputs: the arrays of `QueryFeatures` and `CandidateFeatures`, by name.
+    weights: the towers' tensors by name, for a warm start of the next training.
+    trained_from, trained_until: the window of the interactions used, UTC; serving reports staleness from the end.
+    metrics: what training measured, by name.
+
+    Raises `ArtefactError` when these contradict each other.
+    """
+
+    item_ids: np.ndarray
+    item_embeddings: np.ndarray
+    item_topics: np.ndarray
+    item_counts: np.ndarray
+    query_tower: bytes
+    candidate_tower: bytes
+    weights: dict[str, np.ndarray]
+    config: TwoTowerConfig
+    trained_from: datetime
+    trained_until: datetime
+    metrics: dict[str, float] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        if self.format_version != FORMAT_VERSION:
+            raise ArtefactError(
+                f"This retriever has format {self.format_version}, but this code reads {FORMAT_VERSION}. Train again."
+            )
+        towers = self.config.towers
+        expected = (len(self.item_ids), towers.dim if towers.unit_norm else towers.dim + 1)
+        if self.item_embeddings.shape != expected:
+            raise ArtefactError(f"item_embeddings is {self.item_embeddings.shape}, but ids and config say {expected}.")
+        if not np.isfinite(self.item_embeddings).all():
+            raise ArtefactError("item_embeddings holds values that are not finite: this training went wrong.")
+        if len(np.unique(self.item_ids)) != len(self.item_ids):
+            raise ArtefactError("item_ids repeat.")
+        for name in ("item_topics", "item_counts"):
+            if len(getattr(self, name)) != len(self.item_ids):
+                raise ArtefactError(f"{name} has {len(getattr(self, name))} rows for {len(self.item_ids)} items.")
+        if towers.unit_norm and len(self.item_ids):
+            norms = np.linalg.norm(self.item_embeddings, axis=1)
+            if np.abs(norms - 1).max() > 1e-3:
+                raise ArtefactError(
+                    f"Vectors of unit norm are promised, but one has {norms[np.abs(norms - 1).argmax()]}."
+                )
+        if self.trained_from > self.trained_until:
+            raise ArtefactError(f"The window ends at {self.trained_until}, before it began at {self.trained_from}.")
+
+
+def save(artefact: RetrieverArtefact, folder: Path) -> None:
+    """Write a new folder: files first, the manifest with their checksums last, then the folder gets its name.
+
+    Raises FileExistsError for a folder that is there already: artefacts are never edited.
+    """
+    if folder.exists():
+        raise FileExistsError(f"{folder} is there already; a retriever is written once, into a folder of its own.")
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    arrays = {name: getattr(artefact, name) for name in ("item_ids", "item_embeddings", "item_topics", "item_counts")}
+    weights = {f"weights/{name}": array for name, array in artefact.weights.items()}
+    with (unfinished / _ARRAYS).open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays, **weights)
+    (unfinished / _QUERY).write_bytes(artefact.query_tower)
+    (unfinished / _CANDIDATE).write_bytes(artefact.candidate_tower)
+    description = {
+        "format_version": artefact.format_version,
+        "config": asdict(artefact.config),
+        "trained_from": artefact.trained_from.isoformat(),
+        "trained_until": artefact.trained_until.isoformat(),
+        "metrics": artefact.metrics,
+    }
+    (unfinished / _DESCRIPTION).write_text(json.dumps(description, indent=1))
+    checksums = {path.name: _checksum(path) for path in sorted(unfinished.iterdir())}
+    (unfinished / MANIFEST).write_text(json.dumps({"sha256": checksums}, indent=1))
+    for path in unfinished.iterdir():
+        _to_disk(path)
+    os.rename(unfinished, folder)
+    _to_disk(folder.parent)
+
+
+def load(folder: Path) -> RetrieverArtefact:
+    """What `save` wrote. Raises `ArtefactError` for a folder that is incomplete, damaged, or of another format."""
+    _check_files(folder)
+    description = json.loads((folder / _DESCRIPTION).read_text())
+    with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    weights = {name.removeprefix("weights/"): arrays.pop(name) for name in list(arrays) if name.startswith("weights/")}
+    return RetrieverArtefact(
+        **arrays,
+        weights=weights,
+        query_tower=(folder / _QUERY).read_bytes(),
+        candidate_tower=(folder / _CANDIDATE).read_bytes(),
+        config=_config(description["config"], folder),
+        trained_from=datetime.fromisoformat(description["trained_from"]),
+        trained_until=datetime.fromisoformat(description["trained_until"]),
+        metrics=description["metrics"],
+        format_version=description["format_version"],
+    )
+
+
+def _config(values: dict[str, dict[str, object]], folder: Path) -> TwoTowerConfig:
+    try:
+        towers = TowerConfig(**values["towers"])  # type: ignore[arg-type]
+        training = TrainingConfig(**values["training"])  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ArtefactError(f"{folder}: its config is not one of this code ({error}). Train it again.") from error
+    negatives = None if training.negatives is None else Negatives(training.negatives)
+    return TwoTowerConfig(
+        TowerConfig(**(asdict(towers) | {"encoder": Encoder(towers.encoder)})),
+        TrainingConfig(**(asdict(training) | {"negatives": negatives})),
+    )
+
+
+def _check_files(folder: Path) -> None:
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        raise ArtefactError(f"{folder} has no {MANIFEST}, so it was never finished. Remove it, or train again.")
+    for name, expected in json.loads(manifest.read_text())["sha256"].items():
+        path = folder / name
+        if not path.is_file() or _checksum(path) != expected:
+            raise ArtefactError(f"{path} is missing or not what was written. Take another release, or train again.")
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,29 @@
+"""The order in which training sees its rows: by seed, epoch and rank alone, so that any epoch can be run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from retrieval.spool import Piece, Spool
+
+
+def epoch_batches(
+    spool: Spool, *, seed: int, epoch: int, batch_size: int, rank: int = 0, world: int = 1
+) -> Iterator[Piece]:
+    """Batches of rows of one refresh interval each, random order; at most `batch_size` rows, at least 2.
+
+    Each of `world` processes gets every world-th batch. A single row left over in an interval waits for another epoch:
+    it would have nobody to be held against.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    number = 0
+    for piece in spool.pieces(rng):
+        for start in range(0, len(piece), batch_size):
+            rows = np.arange(start, min(start + batch_size, len(piece)))
+            if len(rows) < 2:
+                continue
+            if number % world == rank:
+                yield piece.take(rows)
+            number += 1

@@ -1,0 +1,130 @@
+"""What can be chosen about the two towers and their training. Saved in the artefact, never read from settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Encoder(StrEnum):
+    """How a history becomes vectors. MEAN: learned weighted means.  ATTENTION: causal self-attention beside them."""
+
+    MEAN = "mean"
+    ATTENTION = "attention"
+
+
+class Negatives(StrEnum):
+    """What a positive is held against.
+
+    ALL: the whole catalogue (full softmax).  SAMPLED: the other rows of the batch and uniform draws (Yang et al. 2020).
+    GRAMIAN: nothing is drawn; every pair is pushed towards 0 (Krichene et al. 2018).
+    """
+
+    ALL = "all"
+    SAMPLED = "sampled"
+    GRAMIAN = "gramian"
+
+
+class ConfigError(ValueError):
+    """A value that no training could use."""
+
+
+@dataclass(frozen=True)
+class TowerConfig:
+    """Sizes of both towers.
+
+    dim: of the vectors that meet in the dot product.  hidden: width of the first hidden layer; each next one is half of
+    it, until `dim`.  history_length: interactions that a query looks at.  buckets: rows of the hashed tables.
+    id_dropout: share of training columns whose item id is hidden, so that content alone must do, as for a new item.
+    history_dropout: mean share of a training row's history that is hidden.
+    unit_norm: both vectors have norm 1; otherwise norms are free and each item has a bias, as one more dimension.
+    """
+
+    dim: int = 64
+    hidden: int = 128
+    encoder: Encoder = Encoder.MEAN
+    history_length: int = 100
+    attention_length: int = 50
+    attention_heads: int = 2
+    attention_layers: int = 1
+    word_buckets: int = 1 << 15
+    topic_buckets: int = 1 << 10
+    author_buckets: int = 1 << 13
+    trait_buckets: int = 1 << 10
+    dropout: float = 0.1
+    id_dropout: float = 0.1
+    history_dropout: float = 0.3
+    unit_norm: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("dim", "hidden", "history_length", "attention_length", "attention_heads", "attention_layers"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1.")
+        for name in ("word_buckets", "topic_buckets", "author_buckets", "trait_buckets"):
+            if getattr(self, name) < 2:
+                raise ConfigError(f"{name} is {getattr(self, name)}; one row is padding, so there must be at least 2.")
+        for name in ("dropout", "id_dropout", "history_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, but is a share: from 0 to below 1.")
+        if self.dim % self.attention_heads:
+            raise ConfigError(f"dim {self.dim} cannot be divided among {self.attention_heads} attention heads.")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the towers learn.
+
+    log_q_strength: beta of the logQ correction, 1 for the textbook's, 0 for none.  correct_positive: whether it also
+    holds for the row's own column (leaving it out is an ablation).
+    half_life_days: of a positive's weight, counted back from the end of the window; None for no decay.
+    most_per_reader: rows that one reader gives to an epoch, at most.
+    refresh_interval_h: how often serving gets new item features. A batch lies within one such interval, and its
+    candidates carry the features of the interval's beginning.
+    table_learning_rate: of sparse Adagrad, by which hashed tables of words and authors learn, and the id tables too of
+    a catalogue of more than `sparse_tables_above` items: Adam would move every row at every step.
+    """
+
+    seed: int = 0
+    epochs: int = 10
+    patience: int = 2
+    batch_size: int = 512
+    learning_rate: float = 2e-3
+    table_learning_rate: float = 0.02
+    weight_decay: float = 0.0
+    temperature: float = 0.07
+    negatives: Negatives | None = None
+    all_negatives_up_to: int = 20_000
+    uniform_negatives: int = 512
+    log_q_strength: float = 1.0
+    correct_positive: bool = True
+    gramian_weight: float = 1.0
+    impression_weight: float = 0.0
+    half_life_days: float | None = 30.0
+    most_per_reader: int = 50
+    refresh_interval_h: float = 24.0
+    sparse_tables_above: int = 50_000
+    validation_share: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "batch_size", "most_per_reader"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1.")
+        for name in ("learning_rate", "table_learning_rate", "temperature", "refresh_interval_h"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}, but must be above 0.")
+        if self.half_life_days is not None and not self.half_life_days > 0:
+            raise ConfigError(f"half_life_days is {self.half_life_days}, but must be above 0, or None for no decay.")
+        if self.uniform_negatives < 0:
+            raise ConfigError(f"uniform_negatives is {self.uniform_negatives}, but cannot be negative.")
+
+    def negatives_for(self, num_items: int) -> Negatives:
+        """The choice, or by size where none was made: the whole catalogue while that is cheap."""
+        if self.negatives is not None:
+            return self.negatives
+        return Negatives.ALL if num_items <= self.all_negatives_up_to else Negatives.SAMPLED
+
+
+@dataclass(frozen=True)
+class TwoTowerConfig:
+    towers: TowerConfig = field(default_factory=TowerConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)

@@ -1,0 +1,83 @@
+"""The two towers at serving: states and items in, vectors out, by ONNX Runtime. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+import pyarrow as pa
+
+from retrieval.artefact import RetrieverArtefact
+from retrieval.candidate_features import COUNTS, candidate_features
+from retrieval.config import TowerConfig
+from retrieval.content import ItemContent, item_rows
+from retrieval.features import QueryFeatures, encode_states, encode_table
+from retrieval.ids import UNKNOWN, IdMap
+from retrieval.query_state import QueryState
+
+
+@dataclass(frozen=True, eq=False)
+class QueryEncoder:
+    """The query side of an artefact, made ready: readers' states in, vectors out. Safe to use from several threads."""
+
+    tower: ort.InferenceSession
+    content: ItemContent
+    config: TowerConfig
+
+    @classmethod
+    def of(cls, artefact: RetrieverArtefact) -> QueryEncoder:
+        return cls(_session(artefact.query_tower), _known_items(artefact), artefact.config.towers)
+
+    def vectors(self, states: Sequence[QueryState]) -> np.ndarray:
+        """(n, width) float32, as wide as the artefact's item embeddings."""
+        return self._run(encode_states(states, self.content, self.config))
+
+    def vectors_of_table(self, states: pa.Table) -> np.ndarray:
+        """(n, width) float32 for a table of `features.STATES`."""
+        return self._run(encode_table(states, self.content, self.config))
+
+    def _run(self, features: QueryFeatures) -> np.ndarray:
+        vectors: np.ndarray = self.tower.run(None, features.arrays())[0]
+        return vectors
+
+
+def candidate_vectors(artefact: RetrieverArtefact, items: pa.Table, at_s: float) -> np.ndarray:
+    """(n, width) float32 of `content.ITEM_CONTENT` at a moment, by the candidate tower: also of items that training
+    never met, which it judges by their content. Counts are those of the training's end."""
+    content = ItemContent.from_table(items, artefact.config.towers)
+    item_idx = IdMap(artefact.item_ids).idx_of(content.ids.item_ids)
+    known = item_idx != UNKNOWN
+    counts = np.repeat(_fewest(artefact)[None], len(content), axis=0)
+    counts[known] = artefact.item_counts[item_idx[known]]
+    features = candidate_features(content, counts, at_s, id_rows=item_rows(item_idx))
+    vectors: np.ndarray = _session(artefact.candidate_tower).run(None, features.arrays())[0]
+    return vectors
+
+
+def _session(tower: bytes) -> ort.InferenceSession:
+    """One thread: a web process has others to do."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return ort.InferenceSession(tower, options, providers=["CPUExecutionProvider"])
+
+
+def _fewest(artefact: RetrieverArtefact) -> np.ndarray:
+    """(COUNTS,) float32: counts of an item that nobody has chosen yet."""
+    if not len(artefact.item_counts):
+        return np.zeros(COUNTS, np.float32)
+    return artefact.item_counts.min(axis=0)
+
+
+def _known_items(artefact: RetrieverArtefact) -> ItemContent:
+    """As much of the catalogue as a query needs: which items there are, and their topics."""
+    nothing = np.zeros(len(artefact.item_ids), np.int32)
+    return ItemContent(
+        ids=IdMap(artefact.item_ids),
+        words=nothing[:, None],
+        topics=artefact.item_topics,
+        authors=nothing,
+        languages=nothing,
+        published_s=np.full(len(nothing), np.nan),
+    )

@@ -1,0 +1,29 @@
+"""Texts and ids as rows of bounded tables: the same row on every machine and in every version.
+
+Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning", without their signs.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from functools import lru_cache
+from itertools import pairwise
+
+PADDING = 0
+"""The row of nothing, in every table."""
+
+_WORD = re.compile(r"\w+")
+
+
+@lru_cache(maxsize=1 << 16)
+def hashed(what: str, buckets: int) -> int:
+    """A row from 1 to `buckets` - 1. Begin `what` with its kind ("topic:7"), so that equal ids of two kinds differ."""
+    return 1 + zlib.crc32(what.encode()) % (buckets - 1)
+
+
+def hashed_words(text: str, buckets: int, most: int) -> list[int]:
+    """Rows of the words of `text`, then of its pairs of neighbouring words; `most` in all."""
+    words = _WORD.findall(text.casefold())[:most]
+    pairs = [f"{first} {second}" for first, second in pairwise(words)]
+    return [hashed(f"word:{word}", buckets) for word in [*words, *pairs][:most]]

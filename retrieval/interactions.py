@@ -1,0 +1,58 @@
+"""Who chose what, and when: what candidate sources are fitted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """Positive reactions in order of time: parallel arrays, one row a reader x item x moment.
+
+    reader_ids, item_ids: (n,) int64.
+    times_s: (n,) float64, seconds since 1970 UTC, never falling. Rows of one moment stand in no meaningful order.
+    weights: (n,) float32, above 0: how much a reaction says (`feedback.kinds.WEIGHTS`).
+
+    Raises ValueError for lengths that differ, times that fall or are no numbers, weights that are not above 0.
+    """
+
+    reader_ids: np.ndarray
+    item_ids: np.ndarray
+    times_s: np.ndarray
+    weights: np.ndarray
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.reader_ids), len(self.item_ids), len(self.times_s), len(self.weights)}
+        if len(lengths) != 1:
+            raise ValueError(f"Interactions are parallel arrays, but their lengths are {sorted(lengths)}.")
+        if not np.isfinite(self.times_s).all() or (np.diff(self.times_s) < 0).any():
+            raise ValueError("times_s must be finite and in order. Sort stably by time: `Interactions.in_order`.")
+        if not (self.weights > 0).all():
+            raise ValueError(f"weights must be above 0, but the least is {self.weights.min()}.")
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    @classmethod
+    def in_order(
+        cls, reader_ids: np.ndarray, item_ids: np.ndarray, times_s: np.ndarray, weights: np.ndarray | None = None
+    ) -> Interactions:
+        """Rows in any order, sorted by time; rows of one moment keep the order in which they came."""
+        order = np.argsort(times_s, kind="stable")
+        weighed = np.ones(len(order), np.float32) if weights is None else np.asarray(weights, np.float32)[order]
+        return cls(
+            np.asarray(reader_ids, np.int64)[order],
+            np.asarray(item_ids, np.int64)[order],
+            np.asarray(times_s, np.float64)[order],
+            weighed,
+        )
+
+    def before(self, time_s: float) -> Interactions:
+        """Those that happened before `time_s`."""
+        return self.take(np.arange(np.searchsorted(self.times_s, time_s, side="left")))
+
+    def take(self, rows: np.ndarray) -> Interactions:
+        """Some of the rows: a mask, or numbers in rising order."""
+        return Interactions(self.reader_ids[rows], self.item_ids[rows], self.times_s[rows], self.weights[rows])

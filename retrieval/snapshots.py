@@ -1,0 +1,47 @@
+"""What the candidate side knew of items at the beginning of each refresh interval, as the index has it at serving."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from retrieval.spool import Spool
+
+RECENT_INTERVALS = 7
+
+
+class Snapshots:
+    """Counts of items at the beginning of each interval that has rows, and after the last.
+
+    Held as float16: (intervals, items, COUNTS). A count is ln((c + 1) / (mean + 1)), so that a catalogue that grows
+    busier does not look new to the tower.
+    """
+
+    def __init__(self, spool: Spool, num_items: int) -> None:
+        self.interval_s = spool.interval_s
+        self._place = {interval: place for place, interval in enumerate(spool.intervals)}
+        ever = np.zeros(num_items, np.int64)
+        recent: deque[tuple[int, np.ndarray]] = deque()
+        counts = []
+        for interval in spool.intervals:
+            counts.append(_relative(recent, ever, interval))
+            of_interval = spool.item_counts(interval, num_items)
+            ever = ever + of_interval
+            recent.append((interval, of_interval))
+            while recent[0][0] <= interval - RECENT_INTERVALS:
+                recent.popleft()
+        self.latest: np.ndarray = _relative(recent, ever, spool.intervals[-1] + 1)
+        self._counts: np.ndarray = np.stack(counts)
+
+    def counts(self, interval: int) -> np.ndarray:
+        """(num_items, COUNTS) float16: what was known when `interval` began, so of nothing that happened in it."""
+        return self._counts[self._place[interval]]
+
+
+def _relative(recent: deque[tuple[int, np.ndarray]], ever: np.ndarray, interval: int) -> np.ndarray:
+    none = np.zeros_like(ever)
+    last = next((counts for when, counts in recent if when == interval - 1), none)
+    week = sum((counts for when, counts in recent if when >= interval - RECENT_INTERVALS), none)
+    columns = [np.log((counts + 1) / (counts.mean() + 1)) for counts in (last, week, ever)]
+    return np.stack(columns, axis=1).astype(np.float16)

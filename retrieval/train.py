@@ -1,0 +1,253 @@
+"""Positives in, a retriever out. torch, so only to train."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import nn
+
+from retrieval.artefact import RetrieverArtefact
+from retrieval.batches import epoch_batches
+from retrieval.candidate_features import candidate_features
+from retrieval.checkpoint import load_checkpoint, save_checkpoint
+from retrieval.config import TwoTowerConfig
+from retrieval.content import ItemContent
+from retrieval.export import exported
+from retrieval.features import QueryFeatures, encode_table
+from retrieval.objective import Objective
+from retrieval.snapshots import Snapshots
+from retrieval.spool import fill_spool
+from retrieval.towers import CandidateTower, QueryTower
+from retrieval.training_errors import NotFinite, TrainingStopped
+from retrieval.validation import Validation
+from retrieval.warm_start import start_warm
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """What a training says after each epoch. validation: NDCG@100 on the later window, None without one."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    rows: int
+    validation: float | None
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a training is asked for beside what it learns; see `train_retriever`."""
+
+    checkpoint: Path | None
+    on_epoch: Callable[[EpochDone], None]
+    should_stop: Callable[[], bool]
+    rank: int
+    world: int
+
+    @property
+    def writes(self) -> Path | None:
+        """Where this process keeps its progress: only the first of several does."""
+        return self.checkpoint if self.rank == 0 else None
+
+
+@dataclass(eq=False)
+class _Towers:
+    """Both towers with what optimises them."""
+
+    query: QueryTower
+    candidate: CandidateTower
+    optimisers: list[torch.optim.Optimizer] = field(default_factory=list)
+
+    def modules(self) -> nn.ModuleDict:
+        return nn.ModuleDict({"query": self.query, "candidate": self.candidate})
+
+
+def train_retriever(
+    tables: Iterable[pa.Table],
+    items: pa.Table,
+    config: TwoTowerConfig | None = None,
+    *,
+    until: datetime,
+    validation: pa.Table | None = None,
+    checkpoint: Path | None = None,
+    warm_start: RetrieverArtefact | None = None,
+    on_epoch: Callable[[EpochDone], None] = lambda done: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    rank: int = 0,
+    world: int = 1,
+) -> RetrieverArtefact:
+    """Learn both towers from positives that happened before `until`.
+
+    tables: of `spool.POSITIVES` and `features.STATES`, all rows of a reader in one.  items: `content.ITEM_CONTENT`, the
+    catalogue; its order becomes that of the artefact.
+    validation: such a table of a later window. With it, training ends after `patience` epochs that did not improve, and
+    gives the best epoch; without it, the last.
+    checkpoint: a file to go on from, written after every epoch by rank 0 and removed at the end. The result is the
+    same as without the interruption.
+    warm_start: tensors to begin with, from a training of the same tower sizes; items new since then begin as unknown.
+
+    Deterministic by `config.training.seed` for one version of torch, device and number of threads. Uses a GPU when
+    there is one, in bfloat16. Raises `TrainingError` of the kind that it is, and ValueError for tables that contradict
+    themselves.
+    """
+    config = config or TwoTowerConfig()
+    content = ItemContent.from_table(items, config.towers)
+    with tempfile.TemporaryDirectory(prefix="retriever-rows-") as folder:
+        spool = fill_spool(tables, content, Path(folder), until=until, towers=config.towers, training=config.training)
+        objective = Objective(content, spool, Snapshots(spool, len(content)), config.training, _device())
+        towers = _new_towers(content, config, warm_start, objective.device)
+        later = None if validation is None else Validation(validation, content, config, until)
+        run = _Run(checkpoint, on_epoch, should_stop, rank, world)
+        metrics = _learn(towers, objective, config, later, run)
+        return _artefact(towers, objective, config, until, metrics)
+
+
+def _learn(
+    towers: _Towers, objective: Objective, config: TwoTowerConfig, later: Validation | None, run: _Run
+) -> dict[str, float]:
+    """Epochs until the last one or until none has improved for long; leaves the towers at the best."""
+    modules, training = towers.modules(), config.training
+    progress = load_checkpoint(run.checkpoint, modules, towers.optimisers)
+    while progress.epoch < training.epochs and not progress.is_over(training.patience):
+        loss, rows = _run_epoch(towers, objective, progress.epoch, config, run)
+        score = None if later is None else later.ndcg(towers.query, towers.candidate, objective)
+        progress.advance(score, modules)
+        if run.writes:
+            save_checkpoint(run.writes, progress, modules, towers.optimisers)
+        run.on_epoch(EpochDone(progress.epoch, training.epochs, loss, rows, score))
+    if progress.best_weights is not None:
+        modules.load_state_dict(progress.best_weights)
+    if run.writes:
+        run.writes.unlink(missing_ok=True)
+    if later is None:
+        return {"epochs": float(progress.epoch)}
+    return {"epochs": float(progress.best_epoch), "validation_ndcg_at_100": progress.best_score}
+
+
+def _run_epoch(
+    towers: _Towers, objective: Objective, epoch: int, config: TwoTowerConfig, run: _Run
+) -> tuple[float, int]:
+    """The mean loss of a row, and the number of rows."""
+    training, device = config.training, objective.device
+    rng = np.random.default_rng([training.seed, epoch, run.rank])
+    torch.manual_seed(int(rng.integers(1 << 31)))  # dropout: an epoch that is run again draws the same
+    _cool(towers.optimisers, _cosine(epoch, training.epochs))
+    towers.query.train()
+    towers.candidate.train()
+    total = torch.zeros((), device=device)
+    rows = 0
+    batches = epoch_batches(
+        objective.spool, seed=training.seed, epoch=epoch, batch_size=training.batch_size, rank=run.rank, world=run.world
+    )
+    for batch in batches:
+        if run.should_stop():
+            raise TrainingStopped(
+                f"Stopped in epoch {epoch + 1} of {training.epochs}; whole epochs before it are kept."
+            )
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+            loss = objective.loss(towers.query, towers.candidate, batch, rng)
+        for optimiser in towers.optimisers:
+            optimiser.zero_grad()
+        loss.backward()
+        for optimiser in towers.optimisers:
+            optimiser.step()
+        total += loss.detach() * len(batch)
+        rows += len(batch)
+    mean = float(total) / max(rows, 1)
+    if not np.isfinite(mean):
+        raise NotFinite(f"The loss of epoch {epoch + 1} is {mean}. Lower learning_rate, or raise temperature.")
+    return mean, rows
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _new_towers(
+    content: ItemContent, config: TwoTowerConfig, warm_start: RetrieverArtefact | None, device: torch.device
+) -> _Towers:
+    sparse = len(content) > config.training.sparse_tables_above
+    with _seeded(config.training.seed):
+        query = QueryTower(len(content), config.towers, sparse=sparse)
+        candidate = CandidateTower(len(content), config.towers, sparse=sparse)
+    towers = _Towers(query.to(device), candidate.to(device))
+    if warm_start is not None:
+        start_warm(towers.modules(), warm_start, content.ids)
+    towers.optimisers = optimisers_of(towers.modules(), config)
+    return towers
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Torch's generator from `seed` inside, and as it was before afterwards."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def optimisers_of(modules: nn.Module, config: TwoTowerConfig) -> list[torch.optim.Optimizer]:
+    """Adam; tables with sparse gradients by Adagrad, which touches only the rows of a batch."""
+    tables = [module.weight for module in modules.modules() if isinstance(module, nn.Embedding) and module.sparse]
+    in_tables = {id(weight) for weight in tables}
+    others = [weight for weight in modules.parameters() if id(weight) not in in_tables]
+    training = config.training
+    optimisers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(others, lr=training.learning_rate, weight_decay=training.weight_decay)
+    ]
+    if tables:
+        torch.sparse.check_sparse_tensor_invariants.disable()  # as by default, but said, or torch warns of it
+        optimisers.append(torch.optim.Adagrad(tables, lr=training.table_learning_rate))
+    return optimisers
+
+
+def _cool(optimisers: list[torch.optim.Optimizer], share: float) -> None:
+    """Set every learning rate to a share of what it was at the start."""
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = share * group.setdefault("initial_lr", group["lr"])
+
+
+def _cosine(epoch: int, epochs: int) -> float:
+    """From 1 down to almost nothing in the last epoch."""
+    return 0.5 * (1 + float(np.cos(np.pi * epoch / epochs)))
+
+
+def _artefact(
+    towers: _Towers, objective: Objective, config: TwoTowerConfig, until: datetime, metrics: dict[str, float]
+) -> RetrieverArtefact:
+    content, counts = objective.content, objective.snapshots.latest
+    features = candidate_features(content, counts, until.timestamp())
+    towers.query.eval()
+    towers.candidate.eval()
+    embeddings = [
+        towers.candidate(**objective.tensors(features.take(rows).arrays()))
+        for rows in np.array_split(np.arange(len(content)), len(content) // 8192 + 1)
+    ]
+    modules = towers.modules().cpu()
+    return RetrieverArtefact(
+        item_ids=content.ids.item_ids,
+        item_embeddings=torch.cat(embeddings).detach().float().cpu().numpy(),
+        item_topics=content.topics,
+        item_counts=features.counts,
+        query_tower=exported(towers.query, _two_unknown(content, config).arrays()),
+        candidate_tower=exported(towers.candidate, features.take(np.array([0, 0])).arrays()),
+        weights={name: tensor.detach().numpy() for name, tensor in modules.state_dict().items()},
+        config=config,
+        trained_from=datetime.fromtimestamp(objective.spool.intervals[0] * objective.spool.interval_s, UTC),
+        trained_until=until,
+        metrics=metrics,
+    )
+
+
+def _two_unknown(content: ItemContent, config: TwoTowerConfig) -> QueryFeatures:
+    """Two states of readers of whom nothing is known: an example of the query tower's inputs."""
+    times = pa.array([0, 0], pa.timestamp("us", tz="UTC"))
+    return encode_table(pa.table({"state_at": times}), content, config.towers)

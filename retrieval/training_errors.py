@@ -1,0 +1,27 @@
+"""Why a training did not give a retriever; each is something that its caller can act on."""
+
+from __future__ import annotations
+
+
+class TrainingError(Exception):
+    """No artefact came of this training. The message says why and what to do."""
+
+
+class NoPositives(TrainingError):
+    """The window holds no positive reaction to an item of the catalogue."""
+
+
+class OneReader(TrainingError):
+    """All positives are of one reader: her taste would be everybody's."""
+
+
+class OneItem(TrainingError):
+    """All positives are of one item: there is nothing to hold it against."""
+
+
+class NotFinite(TrainingError):
+    """A loss or an input is NaN or infinite."""
+
+
+class TrainingStopped(TrainingError):
+    """Somebody asked it to stop. Whole epochs are kept; the same call goes on from there."""

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from retrieval.batches import epoch_batches
+from retrieval.content import ItemContent
+from retrieval.features import encode_table
+from retrieval.snapshots import Snapshots
+from retrieval.spool import Spool, fill_spool
+from retrieval.training_errors import NoPositives, NotFinite, OneItem, OneReader
+from tests.retrieval.worlds import SMALL, START, UNTIL, catalogue, positives
+
+CONTENT = ItemContent.from_table(catalogue(), SMALL.towers)
+
+
+def filled(folder: Path, *tables: pa.Table, **options: object) -> Spool:
+    training = replace(SMALL.training, **options)  # type: ignore[arg-type]
+    return fill_spool(tables, CONTENT, folder, until=UNTIL, towers=SMALL.towers, training=training)
+
+
+def drawn(spool: Spool, epoch: int = 0) -> Counter[tuple[int, int]]:
+    pieces = spool.pieces(np.random.default_rng(epoch))
+    return Counter(
+        pair for piece in pieces for pair in zip(piece.readers.tolist(), piece.item_idx.tolist(), strict=True)
+    )
+
+
+def of_weights(weights: list[float], reader: int = 1) -> pa.Table:
+    rows = positives(num_readers=2, each=len(weights)).filter(pa.compute.field("reader_id") == reader)
+    return rows.set_column(rows.column_names.index("weight"), "weight", pa.array(weights, pa.float32()))
+
+
+def test_rows_of_weight_one_are_all_drawn_once(tmp_path: Path) -> None:
+    counts = drawn(filled(tmp_path, positives()))
+    assert len(counts) == 40 * 9
+    assert set(counts.values()) == {1}
+
+
+def test_what_comes_back_is_what_was_encoded(tmp_path: Path) -> None:
+    table = positives(num_readers=3)
+    spool = filled(tmp_path, table)
+    encoded = encode_table(table, CONTENT, SMALL.towers)
+    found = {
+        (int(reader), int(item)): {name: array[row].tolist() for name, array in piece.features.arrays().items()}
+        for piece in spool.pieces(np.random.default_rng(0))
+        for row, (reader, item) in enumerate(zip(piece.readers, piece.item_idx, strict=True))
+    }
+    expected = {
+        (reader - 1, item - 100): {name: array[row].tolist() for name, array in encoded.arrays().items()}
+        for row, (reader, item) in enumerate(
+            zip(table["reader_id"].to_pylist(), table["item_id"].to_pylist(), strict=True)
+        )
+    }
+    assert found == expected
+
+
+def test_a_reader_gives_no_epoch_more_rows_than_the_cap_and_all_rows_get_their_turn(tmp_path: Path) -> None:
+    spool = filled(tmp_path, positives(), most_per_reader=4)
+    seen: set[tuple[int, int]] = set()
+    for epoch in range(40):
+        counts = drawn(spool, epoch)
+        of_readers = Counter(reader for reader, _ in counts.elements())
+        assert set(of_readers.values()) == {4}
+        seen |= set(counts)
+    assert len(seen) == 40 * 9
+
+
+def test_weights_are_how_often_a_row_is_drawn(tmp_path: Path) -> None:
+    spool = filled(tmp_path, of_weights([3.0, 0.5, 1.0]), of_weights([1.0] * 3, reader=2))
+    totals: Counter[tuple[int, int]] = Counter()
+    for epoch in range(400):
+        totals += drawn(spool, epoch)
+    items = of_weights([1.0] * 3)["item_id"].to_pylist()
+    rates = [totals[0, item - 100] / 400 for item in items]
+    assert rates == pytest.approx([3.0, 0.5, 1.0], abs=0.1)
+    assert spool.expected_draws[[item - 100 for item in items]].sum() >= 4.5
+
+
+def test_a_positive_counts_half_after_each_half_life(tmp_path: Path) -> None:
+    table = positives(num_readers=2, each=1)
+    early = table.set_column(2, "happened_at", pa.array([UNTIL - timedelta(days=2)] * 2, table.schema.field(2).type))
+    spool = filled(tmp_path, early, half_life_days=1.0)
+    assert spool.expected_draws.sum() == pytest.approx(2 * 0.25)
+
+
+def test_an_item_that_left_the_catalogue_teaches_nothing(tmp_path: Path) -> None:
+    table = positives(num_readers=2)
+    gone = table.set_column(1, "item_id", pa.array([999, *table["item_id"].to_pylist()[1:]]))
+    assert filled(tmp_path, gone).num_rows == len(table) - 1
+
+
+def test_a_reader_in_two_tables_is_refused(tmp_path: Path) -> None:
+    table = positives(num_readers=2)
+    with pytest.raises(ValueError, match="Reader 1 stands in two tables"):
+        filled(tmp_path, table.slice(0, 4), table.slice(4))
+
+
+@pytest.mark.parametrize(
+    ("table", "error"),
+    [
+        (positives(num_readers=0), NoPositives),
+        (positives(num_readers=1), OneReader),
+        (positives(num_readers=40, num_items=2, each=1).filter(pa.compute.field("item_id") == 100), OneItem),
+        (pa.concat_tables([of_weights([float("nan")]), of_weights([1.0], reader=2)]), NotFinite),
+    ],
+    ids=["empty", "one reader", "one item", "NaN"],
+)
+def test_what_cannot_be_learned_from_is_named(tmp_path: Path, table: pa.Table, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        filled(tmp_path, table)
+
+
+def test_a_positive_after_the_window_is_refused(tmp_path: Path) -> None:
+    table = positives(num_readers=2, each=1)
+    late = table.set_column(2, "happened_at", pa.array([UNTIL + timedelta(seconds=1)] * 2, table.schema.field(2).type))
+    with pytest.raises(ValueError, match="after the end of the window"):
+        filled(tmp_path, late)
+
+
+def test_all_choices_of_a_reader_are_known(tmp_path: Path) -> None:
+    table = positives(num_readers=2)
+    spool = filled(tmp_path, table)
+    hers = np.array(table.filter(pa.compute.field("reader_id") == 2)["item_id"]) - 100
+    columns = np.arange(len(CONTENT))
+    assert spool.known.pairs(np.array([1]), columns)[:, 1].tolist() == sorted(hers.tolist())
+
+
+def test_a_batch_lies_within_one_refresh_interval(tmp_path: Path) -> None:
+    spool = filled(tmp_path, positives())
+    day_of = {
+        (reader - 1, item - 100): int((when - START).days)
+        for reader, item, when in zip(
+            *(positives()[name].to_pylist() for name in ("reader_id", "item_id", "happened_at")), strict=True
+        )
+    }
+    first = int(START.timestamp() // 86400)
+    for batch in epoch_batches(spool, seed=0, epoch=0, batch_size=16):
+        days = {day_of[pair] for pair in zip(batch.readers.tolist(), batch.item_idx.tolist(), strict=True)}
+        assert days == {batch.interval - first}
+        assert 2 <= len(batch) <= 16
+
+
+def test_processes_share_an_epoch_without_overlap(tmp_path: Path) -> None:
+    spool = filled(tmp_path, positives())
+
+    def pairs(rank: int, world: int) -> Counter[tuple[int, int]]:
+        batches = epoch_batches(spool, seed=3, epoch=1, batch_size=16, rank=rank, world=world)
+        return Counter(p for b in batches for p in zip(b.readers.tolist(), b.item_idx.tolist(), strict=True))
+
+    whole = pairs(0, 1)
+    assert pairs(0, 2) + pairs(1, 2) == whole
+    assert set(whole.values()) == {1}
+
+
+def test_an_epoch_is_the_same_again_and_the_next_one_is_another(tmp_path: Path) -> None:
+    spool = filled(tmp_path, positives())
+
+    def order(epoch: int) -> list[list[int]]:
+        batches = epoch_batches(spool, seed=0, epoch=epoch, batch_size=16)
+        return [batch.item_idx.tolist() for batch in batches]
+
+    assert order(0) == order(0)
+    assert order(0) != order(1)
+
+
+def test_counts_know_nothing_of_the_interval_that_they_serve(tmp_path: Path) -> None:
+    spool = filled(tmp_path, positives())
+    snapshots = Snapshots(spool, len(CONTENT))
+    first = spool.intervals[0]
+    assert not snapshots.counts(first).any()
+    counts = spool.item_counts(first, len(CONTENT))
+    expected = np.log((counts + 1) / (counts.mean() + 1))
+    np.testing.assert_allclose(snapshots.counts(first + 1)[:, 0], expected, atol=2e-3)
+
+
+def test_the_latest_counts_hold_everything(tmp_path: Path) -> None:
+    spool = filled(tmp_path, positives())
+    ever = np.bincount(np.array(positives()["item_id"]) - 100, minlength=len(CONTENT))
+    latest = Snapshots(spool, len(CONTENT)).latest
+    np.testing.assert_allclose(latest[:, 2], np.log((ever + 1) / (ever.mean() + 1)), atol=2e-3)

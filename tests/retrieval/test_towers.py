@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from torch import nn
+
+from retrieval.candidate_features import COUNTS, candidate_features
+from retrieval.config import ConfigError, Encoder, TowerConfig, TrainingConfig
+from retrieval.content import ItemContent
+from retrieval.export import exported
+from retrieval.features import QueryFeatures, encode_table
+from retrieval.towers import CandidateTower, QueryTower
+from tests.retrieval.worlds import UNTIL, catalogue, positives
+
+WORLD = positives(num_readers=6)
+EACH = {
+    "means": TowerConfig(dim=16, hidden=64, history_length=8, attention_length=6, word_buckets=64, author_buckets=64),
+    "attention": TowerConfig(
+        dim=16, hidden=64, encoder=Encoder.ATTENTION, history_length=8, attention_length=6, attention_layers=2,
+        word_buckets=64, author_buckets=64,
+    ),
+    "free norms": TowerConfig(
+        dim=16, hidden=64, unit_norm=False, history_length=8, attention_length=6, word_buckets=64, author_buckets=64
+    ),
+}  # fmt: skip
+
+
+def tensors(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def towers(config: TowerConfig) -> tuple[QueryTower, CandidateTower, ItemContent, QueryFeatures]:
+    torch.manual_seed(1)
+    content = ItemContent.from_table(catalogue(), config)
+    query, candidate = QueryTower(len(content), config).eval(), CandidateTower(len(content), config).eval()
+    return query, candidate, content, encode_table(WORLD, content, config)
+
+
+def items_at(content: ItemContent) -> dict[str, np.ndarray]:
+    counts = np.linspace(-1, 1, len(content) * COUNTS, dtype=np.float32).reshape(-1, COUNTS)
+    return candidate_features(content, counts, UNTIL.timestamp()).arrays()
+
+
+@pytest.mark.parametrize("config", EACH.values(), ids=EACH)
+def test_both_sides_meet_in_one_width_and_with_unit_norm_if_asked(config: TowerConfig) -> None:
+    query, candidate, content, features = towers(config)
+    with torch.no_grad():
+        queries, items = query(**tensors(features.arrays())), candidate(**tensors(items_at(content)))
+    assert queries.shape == (len(WORLD), config.dim + (not config.unit_norm))
+    assert items.shape == (len(content), queries.shape[1])
+    if config.unit_norm:
+        assert torch.allclose(queries.norm(dim=1), torch.ones(len(queries)))
+        assert torch.allclose(items.norm(dim=1), torch.ones(len(items)))
+    else:
+        assert (queries[:, -1] == 1).all()
+
+
+@pytest.mark.parametrize("config", EACH.values(), ids=EACH)
+def test_onnx_and_torch_agree_and_give_the_same_order(config: TowerConfig) -> None:
+    query, candidate, content, features = towers(config)
+    with torch.no_grad():
+        queries = query(**tensors(features.arrays())).numpy()
+        items = candidate(**tensors(items_at(content))).numpy()
+    in_onnx = [
+        ort.InferenceSession(exported(tower, {n: a[:2] for n, a in arrays.items()})).run(None, arrays)[0]
+        for tower, arrays in ((query, features.arrays()), (candidate, items_at(content)))
+    ]
+    np.testing.assert_allclose(in_onnx[0], queries, atol=1e-5)
+    np.testing.assert_allclose(in_onnx[1], items, atol=1e-5)
+    scores, served = queries @ items.T, in_onnx[0] @ in_onnx[1].T
+    best = np.argsort(-served, axis=1)[:, :100]
+    ordered = np.take_along_axis(scores, best, axis=1)
+    assert (np.diff(ordered, axis=1) <= 1e-5).all()  # the same order up to ties
+
+
+@pytest.mark.parametrize("config", EACH.values(), ids=EACH)
+def test_the_vector_of_a_query_does_not_depend_on_its_neighbours(config: TowerConfig) -> None:
+    query, _, _, features = towers(config)
+    with torch.no_grad():
+        together = query(**tensors(features.arrays()))[3:4]
+        alone = query(**tensors({name: array[3:4] for name, array in features.arrays().items()}))
+    assert torch.allclose(together, alone, atol=1e-6)
+
+
+def test_padding_of_a_history_changes_nothing() -> None:
+    query, _, _, features = towers(EACH["attention"])
+    row = {name: array[2:3].copy() for name, array in features.arrays().items()}  # two events, six places of padding
+    noisy = {name: array.copy() for name, array in row.items()}
+    noisy["history_kinds"][0, 2:] = 5
+    noisy["history_ages"][0, 2:] = 9
+    with torch.no_grad():
+        assert torch.allclose(query(**tensors(row)), query(**tensors(noisy)), atol=1e-6)
+
+
+def test_hidden_layers_halve_down_to_the_dim() -> None:
+    config = TowerConfig(dim=16, hidden=64)
+    widths = [layer.out_features for layer in CandidateTower(3, config).hidden if isinstance(layer, nn.Linear)]
+    assert widths == [64, 32, 16]
+
+
+def test_ids_are_hidden_in_training_only() -> None:
+    config = TowerConfig(dim=16, hidden=16, id_dropout=0.99, dropout=0.0)
+    torch.manual_seed(0)
+    tower = CandidateTower(24, config)
+    content = ItemContent.from_table(catalogue(), config)
+    arrays = tensors(items_at(content))
+    with torch.no_grad():
+        tower.items.weight[2:] *= 100
+        assert not torch.allclose(tower.train()(**arrays), tower.eval()(**arrays), atol=1e-3)
+        assert torch.equal(tower.eval()(**arrays), tower.eval()(**arrays))
+
+
+@pytest.mark.parametrize(
+    ("config", "options"),
+    [
+        (TowerConfig, {"dim": 0}),
+        (TowerConfig, {"word_buckets": 1}),
+        (TowerConfig, {"dropout": 1.0}),
+        (TowerConfig, {"dim": 15}),
+        (TrainingConfig, {"batch_size": 0}),
+        (TrainingConfig, {"temperature": 0.0}),
+        (TrainingConfig, {"half_life_days": 0.0}),
+        (TrainingConfig, {"uniform_negatives": -1}),
+    ],
+)
+def test_sizes_that_no_training_could_use_are_refused(config: type, options: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        config(**options)

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+import torch
+
+from retrieval import train
+from retrieval.artefact import ArtefactError, RetrieverArtefact
+from retrieval.candidate_features import CandidateFeatures
+from retrieval.config import Encoder, Negatives, TwoTowerConfig
+from retrieval.content import ItemContent
+from retrieval.encoding import QueryEncoder, candidate_vectors
+from retrieval.features import encode_states
+from retrieval.query_state import QueryState
+from retrieval.towers import QueryTower
+from retrieval.train import EpochDone, train_retriever
+from retrieval.training_errors import NotFinite, TrainingStopped
+from tests.retrieval.worlds import EVEN_TOPIC, ODD_TOPIC, SMALL, UNTIL, catalogue, positives
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def without_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing ONNX takes seconds; tests that look at other things leave it out."""
+    monkeypatch.setattr(train, "exported", lambda tower, example: b"")
+
+
+def training(**options: object) -> TwoTowerConfig:
+    return replace(SMALL, training=replace(SMALL.training, **options))  # type: ignore[arg-type]
+
+
+def learn(config: TwoTowerConfig = SMALL, table: pa.Table | None = None, **options: object) -> RetrieverArtefact:
+    tables = [positives() if table is None else table]
+    return train_retriever(tables, catalogue(), config, until=UNTIL, **options)  # type: ignore[arg-type]
+
+
+def share_of_own_kind(artefact: RetrieverArtefact, items: list[int], kind: int) -> float:
+    """Of the best ten for a reader of these items, how many are even (0) or odd (1)."""
+    scores = artefact.item_embeddings @ vector_of(artefact, reader_of(items))
+    best = artefact.item_ids[np.argsort(-scores)[:10]]
+    return float((best % 2 == kind).mean())
+
+
+def reader_of(items: list[int]) -> QueryState:
+    return QueryState(
+        at=UNTIL,
+        history=np.array(items),
+        history_kinds=("click",) * len(items),
+        history_ages_s=np.linspace(43_200 * len(items), 3600, len(items)).astype(np.float32),
+    )
+
+
+def vector_of(artefact: RetrieverArtefact, state: QueryState) -> np.ndarray:
+    """By the tower in torch."""
+    tower = QueryTower(len(artefact.item_ids), artefact.config.towers).eval()
+    weights = {name: torch.from_numpy(array) for name, array in artefact.weights.items()}
+    tower.load_state_dict({name.removeprefix("query."): w for name, w in weights.items() if name.startswith("query.")})
+    content = ItemContent.from_table(catalogue(), artefact.config.towers)
+    features = encode_states([state], content, artefact.config.towers)
+    with torch.no_grad():
+        vector: torch.Tensor = tower(**{name: torch.from_numpy(array) for name, array in features.arrays().items()})
+    return vector[0].numpy()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        training(),
+        training(negatives=Negatives.SAMPLED, uniform_negatives=16),
+        training(negatives=Negatives.GRAMIAN, uniform_negatives=16, epochs=25),
+        replace(SMALL, towers=replace(SMALL.towers, encoder=Encoder.ATTENTION)),
+        replace(SMALL, towers=replace(SMALL.towers, unit_norm=False)),
+    ],
+    ids=["all negatives", "sampled", "gramian", "attention", "free norms"],
+)
+@pytest.mark.usefixtures("without_export")
+def test_a_world_of_two_tastes_is_recovered(config: TwoTowerConfig) -> None:
+    artefact = learn(config)
+    assert share_of_own_kind(artefact, [100, 104, 108, 112], kind=0) >= 0.9
+    assert share_of_own_kind(artefact, [101, 105, 109, 113], kind=1) >= 0.9
+
+
+def test_a_new_item_is_found_by_the_readers_of_its_topics_without_torch() -> None:
+    artefact = learn(training(epochs=12))
+    new = catalogue(26).slice(24)  # 124 is even, 125 odd; training met neither
+    vectors = candidate_vectors(artefact, new, UNTIL.timestamp())
+    state = reader_of([100, 104, 108])
+    query = QueryEncoder.of(artefact).vectors([state])[0]
+    np.testing.assert_allclose(query, vector_of(artefact, state), atol=1e-5)
+    even, odd = vectors @ query
+    known = artefact.item_embeddings @ query
+    assert even > odd
+    assert (known[artefact.item_ids % 2 == 1] < even).mean() > 0.8
+    assert catalogue(26)["topics"].to_pylist()[24:] == [[EVEN_TOPIC], [ODD_TOPIC]]
+
+
+@pytest.mark.usefixtures("without_export")
+def test_the_same_seed_gives_the_same_vectors_and_another_one_does_not() -> None:
+    first, again, other = learn(), learn(), learn(training(seed=1))
+    np.testing.assert_array_equal(first.item_embeddings, again.item_embeddings)
+    assert not np.allclose(first.item_embeddings, other.item_embeddings)
+
+
+@pytest.mark.usefixtures("without_export")
+def test_a_training_that_was_stopped_goes_on_to_the_same_result(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "training.pt"
+    seen: list[EpochDone] = []
+    with pytest.raises(TrainingStopped):
+        learn(checkpoint=checkpoint, on_epoch=seen.append, should_stop=lambda: len(seen) == 3)
+    resumed = learn(checkpoint=checkpoint, on_epoch=seen.append)
+    assert [done.epoch for done in seen] == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_array_equal(resumed.item_embeddings, learn().item_embeddings)
+    assert not checkpoint.exists()
+
+
+@pytest.mark.usefixtures("without_export")
+def test_training_ends_when_a_later_window_says_so_and_gives_the_best_epoch() -> None:
+    table = positives()
+    whole_days = pc.less(table["happened_at"], pa.scalar(UNTIL - timedelta(days=4), table.schema.field(2).type))
+    early, later = table.filter(whole_days), table.filter(pc.invert(whole_days))
+    seen: list[EpochDone] = []
+    artefact = learn(training(epochs=40, patience=2), early, validation=later, on_epoch=seen.append)
+    scores = [done.validation or 0.0 for done in seen]
+    assert len(seen) < 40
+    assert artefact.metrics["validation_ndcg_at_100"] == max(scores)
+    assert artefact.metrics["epochs"] == 1 + int(np.argmax(scores)) == len(seen) - 2
+
+
+@pytest.mark.usefixtures("without_export")
+def test_a_warm_start_keeps_what_was_learned_and_takes_new_items() -> None:
+    before = learn()
+    once = training(epochs=1, learning_rate=1e-6, table_learning_rate=1e-6)
+    grown = catalogue(30).take(np.random.default_rng(0).permutation(30))  # new items, another order
+    after = train_retriever([positives()], grown, once, until=UNTIL, warm_start=before)
+    place = {item: row for row, item in enumerate(after.item_ids.tolist())}
+    kept = after.item_embeddings[[place[item] for item in before.item_ids.tolist()]]
+    assert (kept * before.item_embeddings).sum(axis=1).min() > 0.95
+    assert len(after.item_ids) == 30
+
+
+@pytest.mark.usefixtures("without_export")
+def test_a_warm_start_from_towers_of_another_size_is_refused() -> None:
+    before = learn(training(epochs=1))
+    wider = replace(SMALL, towers=replace(SMALL.towers, dim=32))
+    with pytest.raises(ArtefactError, match="without a warm start"):
+        learn(wider, warm_start=before)
+
+
+@pytest.mark.usefixtures("without_export")
+def test_a_loss_that_is_no_number_is_named() -> None:
+    with pytest.raises(NotFinite, match="learning_rate"):
+        learn(training(learning_rate=1e30))
+
+
+@pytest.mark.usefixtures("without_export")
+def test_no_candidate_of_a_batch_knows_when_its_own_row_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times are dealt out anew among the rows of each day: what the candidate columns carry stays the same."""
+    table = positives()
+    days = np.array([when.date().toordinal() for when in table["happened_at"].to_pylist()])
+    order = np.lexsort((np.random.default_rng(5).random(len(days)), days))
+    dealt = np.empty(len(days), np.int64)
+    dealt[np.argsort(days, kind="stable")] = order
+    shuffled = table.set_column(2, "happened_at", table["happened_at"].take(dealt))
+    assert shuffled["happened_at"].to_pylist() != table["happened_at"].to_pylist()
+
+    def columns(of: pa.Table) -> list[bytes]:
+        carried: list[bytes] = []
+        take = train.Objective.features
+
+        def noted(self: train.Objective, interval: int, columns: np.ndarray) -> CandidateFeatures:
+            features = take(self, interval, columns)
+            carried.append(interval.to_bytes(4) + b"".join(array.tobytes() for array in features.arrays().values()))
+            return features
+
+        with monkeypatch.context() as patch:
+            patch.setattr(train.Objective, "features", noted)
+            learn(training(epochs=1), of)
+        return carried
+
+    assert columns(shuffled) == columns(table)
