@@ -25,9 +25,10 @@ class Candidates:
     def __post_init__(self) -> None:
         if self.item_ids.shape != self.scores.shape or self.item_ids.ndim != 1:
             raise ValueError(f"ids {self.item_ids.shape} and scores {self.scores.shape} must be parallel lists.")
-        if not np.isfinite(self.scores).all() or (np.diff(self.scores) > 0).any():
+        if not np.isfinite(self.scores).all() or (self.scores[1:] > self.scores[:-1]).any():
             raise ValueError("Candidates stand best first, with finite scores.")
-        if len(np.unique(self.item_ids)) != len(self.item_ids):
+        in_order = np.sort(self.item_ids)  # np.unique says the same, but is a tenth of a search in an index
+        if (in_order[1:] == in_order[:-1]).any():
             raise ValueError("An item stands among a source's candidates once.")
 
     def __len__(self) -> int:

@@ -15,13 +15,13 @@ from retrieval.artefact import ArtefactError, RetrieverArtefact
 from retrieval.candidate_features import CandidateFeatures
 from retrieval.config import Encoder, Negatives, TwoTowerConfig
 from retrieval.content import ItemContent
-from retrieval.encoding import QueryEncoder, candidate_vectors
+from retrieval.encoding import QueryEncoder
 from retrieval.features import encode_states
 from retrieval.query_state import QueryState
 from retrieval.towers import QueryTower
 from retrieval.train import EpochDone, train_retriever
 from retrieval.training_errors import NotFinite, TrainingStopped
-from tests.retrieval.worlds import EVEN_TOPIC, ODD_TOPIC, SMALL, UNTIL, catalogue, positives
+from tests.retrieval.worlds import SMALL, UNTIL, catalogue, positives
 
 
 @pytest.fixture(autouse=True)
@@ -90,18 +90,11 @@ def test_a_world_of_two_tastes_is_recovered(config: TwoTowerConfig) -> None:
     assert share_of_own_kind(artefact, [101, 105, 109, 113], kind=1) >= 0.9
 
 
-def test_a_new_item_is_found_by_the_readers_of_its_topics_without_torch() -> None:
-    artefact = learn(training(epochs=12))
-    new = catalogue(26).slice(24)  # 124 is even, 125 odd; training met neither
-    vectors = candidate_vectors(artefact, new, UNTIL.timestamp())
+def test_the_exported_tower_is_the_one_that_was_trained() -> None:
+    artefact = learn(training(epochs=1))
     state = reader_of([100, 104, 108])
-    query = QueryEncoder.of(artefact).vectors([state])[0]
-    np.testing.assert_allclose(query, vector_of(artefact, state), atol=1e-5)
-    even, odd = vectors @ query
-    known = artefact.item_embeddings @ query
-    assert even > odd
-    assert (known[artefact.item_ids % 2 == 1] < even).mean() > 0.8
-    assert catalogue(26)["topics"].to_pylist()[24:] == [[EVEN_TOPIC], [ODD_TOPIC]]
+    served = QueryEncoder.of(artefact).vectors([state])[0]
+    np.testing.assert_allclose(served, vector_of(artefact, state), atol=1e-5)
 
 
 @pytest.mark.usefixtures("without_export")

@@ -1,0 +1,129 @@
+"""Our own models as the quality benchmark fits them: through the same training, files and ONNX towers as the site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.retrieval_protocols import Queries, Scorer, Split
+from benchmarks.retrieval_ratings import Ratings
+from benchmarks.retrieval_states import positives_around, positives_before, query_table
+from retrieval.artefact import RetrieverArtefact
+from retrieval.candidates import Candidates, Source
+from retrieval.config import TowerConfig, TrainingConfig, TwoTowerConfig
+from retrieval.encoding import QueryEncoder
+from retrieval.query_state import QueryState
+from retrieval.sources.covisitation import Covisitation, CovisitationConfig
+from retrieval.sources.covisitation_graph import CovisitationGraph, CovisitationGraphConfig
+from retrieval.sources.evidence import LASTING_TASTE
+from retrieval.sources.graph_walk import GraphWalk, GraphWalkConfig
+from retrieval.sources.implicit_als import ImplicitAls, ImplicitAlsConfig
+from retrieval.train import train_retriever
+from retrieval.union import FusionConfig, fuse, unite
+
+CONFIG = TwoTowerConfig(
+    TowerConfig(dim=128, hidden=128, history_length=200, dropout=0.2, id_dropout=0.05, history_dropout=0.4),
+    TrainingConfig(epochs=5, temperature=0.1, half_life_days=None, most_per_reader=100_000, refresh_interval_h=7 * 24),
+)
+"""One configuration for all protocols, chosen on validation events of ML-100K (docs/retrieval.md has the tries).
+
+Unlike the site's defaults a positive loses no weight with age and no reader is capped: the peers have neither.
+"""
+
+
+ASKED_FOR = 500
+"""Candidates of each source of the union."""
+
+
+def fit_two_tower(dataset: Ratings, split: Split, *, seed: int) -> Scorer:
+    """Ours, alone."""
+    return TwoTower(dataset, trained(dataset, split, seed))
+
+
+def fit_union(dataset: Ratings, split: Split, *, seed: int) -> Scorer:
+    """The two towers, co-visitation, walks over its graph, and iALS read for the next choice and for lasting taste:
+    the first 500 of each, fused by reciprocal rank."""
+    events = dataset.interactions.take(split.train_rows)
+    graph = CovisitationGraph.fit(events, CovisitationGraphConfig())
+    als = ImplicitAls.fit(events, ImplicitAlsConfig(seed=seed))
+    others = (
+        Covisitation.fit(graph, CovisitationConfig()),
+        GraphWalk.fit(graph, GraphWalkConfig()),
+        als,
+        als.reading(LASTING_TASTE, name="implicit_als_taste"),
+    )
+    return _Union(dataset, TwoTower(dataset, trained(dataset, split, seed)), others)
+
+
+@lru_cache(maxsize=1)  # by identity: the union is asked for right after the towers alone, with the same split
+def trained(dataset: Ratings, split: Split, seed: int, config: TwoTowerConfig = CONFIG) -> RetrieverArtefact:
+    """One training on the rows of `split`, as the site does it."""
+    config = replace(config, training=replace(config.training, seed=seed))
+    newest_s = dataset.interactions.times_s[split.train_rows[-1]]
+    until = datetime.fromtimestamp(newest_s + 1, UTC)
+    return train_retriever(_positives(dataset, split, config), dataset.items, config, until=until)
+
+
+def _positives(dataset: Ratings, split: Split, config: TwoTowerConfig) -> list[pa.Table]:
+    """States as the protocol will serve them: what came before, or, where what is held back lies among what is known,
+    all else that the reader chose."""
+    length = config.towers.history_length
+    if split.name.startswith("C"):
+        return positives_around(dataset, split.train_rows, length, seed=config.training.seed)
+    return positives_before(dataset, split.train_rows, length)
+
+
+@dataclass(frozen=True, eq=False)
+class TwoTower:
+    """A trained artefact, asked through its ONNX query tower."""
+
+    dataset: Ratings
+    artefact: RetrieverArtefact
+
+    def scores(self, queries: Queries) -> np.ndarray:
+        """(q, num_items) float32 inner products."""
+        encoder = QueryEncoder.of(self.artefact)
+        states = query_table(self.dataset, queries, self.artefact.config.towers.history_length)
+        return encoder.vectors_of_table(states) @ self.artefact.item_embeddings.T
+
+
+@dataclass(frozen=True, eq=False)
+class _Union:
+    """others: sources that are asked beside the towers. To them every event is a click, as to the peers."""
+
+    dataset: Ratings
+    two_tower: TwoTower
+    others: tuple[Source, ...]
+
+    def scores(self, queries: Queries) -> np.ndarray:
+        """(q, num_items) float32 sums of reciprocal ranks, -inf for what no source named."""
+        by_towers = self.two_tower.scores(queries)
+        scores = np.full_like(by_towers, -np.inf)
+        for row, of_towers in enumerate(by_towers):
+            seen = np.unique(self.dataset.item_idx[queries.history[row]])
+            state = self._state(queries, row)
+            named = {source.name: source.candidates(state, ASKED_FOR, exclude=state.history) for source in self.others}
+            named["two_tower"] = self._first(of_towers, seen)
+            fused = fuse(unite(named), FusionConfig())
+            scores[row, self.dataset.item_map.idx_of(fused.item_ids)] = fused.scores
+        return scores
+
+    def _state(self, queries: Queries, row: int) -> QueryState:
+        events, history = self.dataset.interactions, queries.history[row]
+        at_s = queries.at_s[row]
+        return QueryState(
+            at=datetime.fromtimestamp(at_s, UTC),
+            history=events.item_ids[history],
+            history_kinds=("click",) * len(history),
+            history_ages_s=(at_s - events.times_s[history]).astype(np.float32),
+        )
+
+    def _first(self, scores: np.ndarray, seen: np.ndarray) -> Candidates:
+        left = scores.copy()
+        left[seen] = -np.inf
+        first = np.argsort(-left, kind="stable")[: min(ASKED_FOR, len(left) - len(seen))]
+        return Candidates(self.dataset.item_map.item_ids[first], left[first])
