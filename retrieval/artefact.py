@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from retrieval.config import Encoder, Negatives, TowerConfig, TrainingConfig, TwoTowerConfig
+from retrieval.config import Encoder, Negatives, PositiveCorrection, TowerConfig, TrainingConfig, TwoTowerConfig
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -141,9 +141,10 @@ def _config(values: dict[str, dict[str, object]], folder: Path) -> TwoTowerConfi
     except TypeError as error:
         raise ArtefactError(f"{folder}: its config is not one of this code ({error}). Train it again.") from error
     negatives = None if training.negatives is None else Negatives(training.negatives)
+    correction = PositiveCorrection(training.positive_correction)
     return TwoTowerConfig(
-        TowerConfig(**(asdict(towers) | {"encoder": Encoder(towers.encoder)})),
-        TrainingConfig(**(asdict(training) | {"negatives": negatives})),
+        replace(towers, encoder=Encoder(towers.encoder)),
+        replace(training, negatives=negatives, positive_correction=correction),
     )
 
 

@@ -25,6 +25,15 @@ class Negatives(StrEnum):
     GRAMIAN = "gramian"
 
 
+class PositiveCorrection(StrEnum):
+    """The logQ of a row's own column. SAME: by the formula of every column, as Yi et al. 2019 have it.  NONE: left
+    out, an ablation.  OWN: with the weight of its masked copies (`log_q.log_q_of_positive`)."""
+
+    SAME = "same"
+    NONE = "none"
+    OWN = "own"
+
+
 class ConfigError(ValueError):
     """A value that no training could use."""
 
@@ -74,8 +83,11 @@ class TowerConfig:
 class TrainingConfig:
     """How the towers learn.
 
-    log_q_strength: beta of the logQ correction, 1 for the textbook's, 0 for none.  correct_positive: whether it also
-    holds for the row's own column (leaving it out is an ablation).
+    log_q_strength: beta of the logQ correction, 1 for the textbook's, 0 for none.  positive_correction: of a row's own
+    column.
+    hard_negatives: columns that a row gets for itself, drawn from the `hard_window` items that the towers of the epoch
+    before ranked highest for it, after the first `hard_skip`. Only beside sampled negatives.
+    impression_weight: of the pairwise term against items that a row's reader saw and did not choose; 0 leaves it out.
     half_life_days: of a positive's weight, counted back from the end of the window; None for no decay.
     most_per_reader: rows that one reader gives to an epoch, at most.
     refresh_interval_h: how often serving gets new item features. A batch lies within one such interval, and its
@@ -96,7 +108,10 @@ class TrainingConfig:
     all_negatives_up_to: int = 20_000
     uniform_negatives: int = 512
     log_q_strength: float = 1.0
-    correct_positive: bool = True
+    positive_correction: PositiveCorrection = PositiveCorrection.SAME
+    hard_negatives: int = 0
+    hard_skip: int = 10
+    hard_window: int = 100
     gramian_weight: float = 1.0
     impression_weight: float = 0.0
     half_life_days: float | None = 30.0
@@ -114,14 +129,24 @@ class TrainingConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be above 0.")
         if self.half_life_days is not None and not self.half_life_days > 0:
             raise ConfigError(f"half_life_days is {self.half_life_days}, but must be above 0, or None for no decay.")
-        if self.uniform_negatives < 0:
-            raise ConfigError(f"uniform_negatives is {self.uniform_negatives}, but cannot be negative.")
+        for name in ("uniform_negatives", "hard_negatives", "hard_skip", "impression_weight", "gramian_weight"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}, but cannot be negative.")
+        if self.hard_negatives > self.hard_window:
+            raise ConfigError(
+                f"{self.hard_negatives} hard negatives cannot be drawn from a window of {self.hard_window}."
+            )
 
     def negatives_for(self, num_items: int) -> Negatives:
-        """The choice, or by size where none was made: the whole catalogue while that is cheap."""
-        if self.negatives is not None:
-            return self.negatives
-        return Negatives.ALL if num_items <= self.all_negatives_up_to else Negatives.SAMPLED
+        """The choice, or by size where none was made: the whole catalogue while that is cheap.
+
+        Raises `ConfigError` for hard negatives beside anything but sampled ones.
+        """
+        by_size = Negatives.ALL if num_items <= self.all_negatives_up_to else Negatives.SAMPLED
+        chosen = by_size if self.negatives is None else self.negatives
+        if self.hard_negatives and chosen != Negatives.SAMPLED:
+            raise ConfigError(f"Hard negatives stand beside sampled ones, not {chosen}: set negatives to sampled.")
+        return chosen
 
 
 @dataclass(frozen=True)

@@ -111,16 +111,16 @@ def attribute_texts(attributes: Mapping[str, str]) -> list[str]:
 def encode_table(states: pa.Table, content: ItemContent, config: TowerConfig) -> QueryFeatures:
     """Of `STATES`; columns that are left out are empty. Raises ValueError for a history with an age below 0."""
     length = config.history_length
-    item_idx = _last(states, "history", length, content.ids.idx_of, UNKNOWN - 1)  # (n, length)
+    item_idx = last_of_lists(states, "history", length, content.ids.idx_of, UNKNOWN - 1)  # (n, length)
     is_there = item_idx != UNKNOWN - 1
     return QueryFeatures(
         history=np.where(is_there, item_rows(item_idx), PADDING).astype(np.int32),
-        history_kinds=_last(states, "history_kinds", length, _hashing("kind", config.trait_buckets)),
-        history_ages=_last(states, "history_ages_s", length, gap_buckets),
+        history_kinds=last_of_lists(states, "history_kinds", length, _hashing("kind", config.trait_buckets)),
+        history_ages=last_of_lists(states, "history_ages_s", length, gap_buckets),
         history_topics=_topics_of(item_idx[:, :RECENT_ITEMS], content),
         searches=_search_words(states, config.word_buckets),
-        topics=_last(states, "topics", FOLLOWED, _hashing("topic", config.topic_buckets)),
-        authors=_last(states, "authors", FOLLOWED, _hashing("author", config.author_buckets)),
+        topics=last_of_lists(states, "topics", FOLLOWED, _hashing("topic", config.topic_buckets)),
+        authors=last_of_lists(states, "authors", FOLLOWED, _hashing("author", config.author_buckets)),
         traits=_traits(states, config.trait_buckets),
         moments=_moments(states["state_at"]),
     )
@@ -133,7 +133,7 @@ def gap_buckets(ages_s: np.ndarray) -> np.ndarray:
     return (1 + np.minimum(2 * np.log2(1 + ages_s / 15), GAP_BUCKETS - 2)).astype(np.int32)
 
 
-def _last(
+def last_of_lists(
     states: pa.Table, name: str, width: int, rows_of: Callable[[np.ndarray], np.ndarray], padding: int = PADDING
 ) -> np.ndarray:
     """(n, width) int32: the last `width` values of each list, the last first, as rows; then padding."""

@@ -9,11 +9,19 @@ import torch
 from torch import Tensor
 
 from retrieval.candidate_features import CandidateFeatures, candidate_features
-from retrieval.config import Negatives, TrainingConfig
+from retrieval.config import Negatives, PositiveCorrection, TrainingConfig
 from retrieval.content import ItemContent
-from retrieval.log_q import draw_probabilities, log_q_of_mixture
-from retrieval.losses import full_softmax_loss, gramian_loss, sampled_softmax_loss
-from retrieval.negatives import uniform_negatives
+from retrieval.ids import UNKNOWN
+from retrieval.log_q import draw_probabilities, log_q_of_mixture, log_q_of_positive
+from retrieval.losses import (
+    HardNegatives,
+    full_softmax_loss,
+    gramian_loss,
+    pairwise_loss,
+    sampled_softmax_loss,
+    with_term,
+)
+from retrieval.negatives import mine_hard_negatives, top_ranked, uniform_negatives
 from retrieval.snapshots import Snapshots
 from retrieval.spool import Piece, Spool
 from retrieval.towers import CandidateTower, QueryTower
@@ -21,7 +29,7 @@ from retrieval.towers import CandidateTower, QueryTower
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """What a training makes smaller. Draws its uniform negatives from the generator it is given."""
+    """What a training makes smaller. Draws its negatives from the generator it is given."""
 
     content: ItemContent
     spool: Spool
@@ -29,33 +37,45 @@ class Objective:
     config: TrainingConfig
     device: torch.device
 
-    def loss(self, query: QueryTower, candidate: CandidateTower, batch: Piece, rng: np.random.Generator) -> Tensor:
-        """Of one batch, a scalar."""
-        vectors = query(**self.tensors(batch.features.arrays()))  # (batch, dim)
-        negatives = self.config.negatives_for(len(self.content))
-        if negatives == Negatives.ALL:
+    def loss(
+        self,
+        query: QueryTower,
+        candidate: CandidateTower,
+        batch: Piece,
+        rng: np.random.Generator,
+        previous: Tensor | None = None,
+    ) -> Tensor:
+        """Of one batch, a scalar. previous: (num_items, width) vectors of the epoch before, to mine hard negatives."""
+        vectors = query(**self.tensors(batch.features.arrays()))  # (batch, width)
+        if self.config.negatives_for(len(self.content)) == Negatives.ALL:
             columns = np.arange(len(self.content))
-            return full_softmax_loss(
+            candidates = self._candidates(candidate, batch.interval, columns)
+            loss = full_softmax_loss(
                 vectors,
-                self._candidates(candidate, batch.interval, columns),
+                candidates,
                 self._tensor(batch.item_idx),
                 temperature=self.config.temperature,
                 known=self._known(batch, columns),
             )
-        uniform = uniform_negatives(rng, len(self.content), min(self.config.uniform_negatives, len(self.content)))
-        columns = np.concatenate([batch.item_idx, uniform])
-        candidates = self._candidates(candidate, batch.interval, columns)  # (batch + uniform, dim)
-        if negatives == Negatives.GRAMIAN:
-            return gramian_loss(vectors, candidates, candidates, penalty=self.config.gramian_weight)
-        return sampled_softmax_loss(
-            vectors,
-            candidates,
-            self._tensor(columns),
-            self._tensor(self._log_q(columns, len(batch), len(uniform))),
-            temperature=self.config.temperature,
-            known=self._known(batch, columns),
-            positive_log_q=None if self.config.correct_positive else torch.zeros(len(batch), device=self.device),
-        )
+            chosen = candidates[self._tensor(batch.item_idx)]
+        else:
+            count = min(self.config.uniform_negatives, len(self.content))
+            columns = np.concatenate([batch.item_idx, uniform_negatives(rng, len(self.content), count)])
+            candidates = self._candidates(candidate, batch.interval, columns)  # (batch + uniform, width)
+            hard = None if previous is None else self._hard(candidate, vectors, batch, rng, previous)
+            loss = self._against_draws(vectors, candidates, columns, batch, hard)
+            chosen = candidates[: len(batch)]
+        weight = self.config.impression_weight
+        return with_term(loss, weight, lambda: self._impressions(candidate, vectors, chosen, batch))
+
+    def index_vectors(self, candidate: CandidateTower) -> Tensor:
+        """(num_items, width) of all items as they are now, without gradient: what an index would hold."""
+        at_s = (self.spool.intervals[-1] + 1) * self.spool.interval_s
+        candidate.eval()
+        with torch.no_grad():
+            features = candidate_features(self.content, self.snapshots.latest, at_s)
+            vectors: Tensor = candidate(**self.tensors(features.arrays()))
+        return vectors
 
     def features(self, interval: int, columns: np.ndarray) -> CandidateFeatures:
         """Of some items, as the index had them when the interval began."""
@@ -65,6 +85,71 @@ class Objective:
     def tensors(self, arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
         return {name: self._tensor(array) for name, array in arrays.items()}
 
+    def _against_draws(
+        self, vectors: Tensor, candidates: Tensor, columns: np.ndarray, batch: Piece, hard: HardNegatives | None
+    ) -> Tensor:
+        if self.config.negatives == Negatives.GRAMIAN:
+            return gramian_loss(vectors, candidates, candidates, penalty=self.config.gramian_weight)
+        log_q = self._log_q(columns, len(batch))
+        corrections = {
+            PositiveCorrection.SAME: None,
+            PositiveCorrection.NONE: np.zeros(len(batch), np.float32),
+            PositiveCorrection.OWN: self._strength * log_q_of_positive(log_q[: len(batch)]),
+        }
+        of_positive = corrections[self.config.positive_correction]
+        return sampled_softmax_loss(
+            vectors,
+            candidates,
+            self._tensor(columns),
+            self._tensor(self._strength * log_q),
+            temperature=self.config.temperature,
+            known=self._known(batch, columns),
+            positive_log_q=None if of_positive is None else self._tensor(of_positive),
+            hard=hard,
+        )
+
+    def _hard(
+        self, candidate: CandidateTower, vectors: Tensor, batch: Piece, rng: np.random.Generator, previous: Tensor
+    ) -> HardNegatives:
+        """Items that the vectors of the epoch before rank high for these rows, as the candidate tower sees them now."""
+        scores = (vectors.detach() @ previous.T).float().cpu().numpy()
+        known_most = int(np.diff(self.spool.known.offsets)[batch.readers].max())
+        depth = self.config.hard_skip + self.config.hard_window + known_most
+        mined, log_q = mine_hard_negatives(
+            rng,
+            top_ranked(scores, depth),
+            batch.readers.astype(np.int64),
+            self.spool.known,
+            skip=self.config.hard_skip,
+            window=self.config.hard_window,
+            count=self.config.hard_negatives,
+        )
+        return HardNegatives(
+            self._in_rows(candidate, batch.interval, mined),
+            self._tensor(mined),
+            torch.from_numpy(mined != UNKNOWN).to(self.device),
+            self._tensor(log_q),
+        )
+
+    def _impressions(self, candidate: CandidateTower, vectors: Tensor, chosen: Tensor, batch: Piece) -> Tensor:
+        """What the rows' readers saw and did not choose should score lower than what they chose."""
+        present = batch.not_chosen != UNKNOWN
+        if not present.any():
+            return vectors.new_zeros(())
+        return pairwise_loss(
+            vectors,
+            chosen,
+            self._in_rows(candidate, batch.interval, batch.not_chosen),
+            torch.from_numpy(present).to(self.device),
+            temperature=self.config.temperature,
+        )
+
+    def _in_rows(self, tower: CandidateTower, interval: int, item_idx: np.ndarray) -> Tensor:
+        """(n, m) item_idx, `UNKNOWN` for none, to (n, m, width): each item goes through the tower once; none is 0."""
+        unique, place = np.unique(np.maximum(item_idx, 0), return_inverse=True)
+        vectors = self._candidates(tower, interval, unique)[self._tensor(place.reshape(item_idx.shape))]
+        return vectors * torch.from_numpy(item_idx != UNKNOWN).to(self.device).unsqueeze(2)
+
     def _candidates(self, tower: CandidateTower, interval: int, columns: np.ndarray) -> Tensor:
         vectors: Tensor = tower(**self.tensors(self.features(interval, columns).arrays()))
         return vectors
@@ -72,10 +157,13 @@ class Objective:
     def _known(self, batch: Piece, columns: np.ndarray) -> Tensor:
         return self._tensor(self.spool.known.pairs(batch.readers, columns))
 
-    def _log_q(self, columns: np.ndarray, batch_size: int, num_uniform: int) -> np.ndarray:
+    def _log_q(self, columns: np.ndarray, batch_size: int) -> np.ndarray:
         p = draw_probabilities(self.spool.expected_draws)[columns]
-        log_q = log_q_of_mixture(p, batch_size, num_uniform, len(self.content))
-        return np.float32(self.config.log_q_strength) * log_q
+        return log_q_of_mixture(p, batch_size, len(columns) - batch_size, len(self.content))
+
+    @property
+    def _strength(self) -> np.float32:
+        return np.float32(self.config.log_q_strength)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array))

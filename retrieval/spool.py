@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from retrieval.config import TowerConfig, TrainingConfig
 from retrieval.content import ItemContent
-from retrieval.features import QueryFeatures, encode_table, feature_sizes
+from retrieval.features import QueryFeatures, encode_table, feature_sizes, last_of_lists
 from retrieval.ids import UNKNOWN
 from retrieval.negatives import KnownPositives
 from retrieval.training_errors import NoPositives, NotFinite, OneItem, OneReader
@@ -29,21 +29,35 @@ POSITIVES = pa.schema(
         "weight": pa.float32(),
     }
 )
-"""What a table of positives holds beside `features.STATES`. All rows of a reader come in one table."""
+"""What a table of positives holds beside `features.STATES`. All rows of a reader come in one table.
+
+It may also hold `not_chosen`, a list of item ids: what the reader saw beside the positive and did not choose.
+"""
+
+IMPRESSION_NEGATIVES = 8
+"""Items of `not_chosen` that count, from its end."""
 
 PIECE_ROWS = 1 << 16
 DAY_S = 86_400.0
 
-_OF_ROW = [("reader", np.int32), ("item", np.int32), ("before", np.float64), ("after", np.float64)]
+_OF_ROW = [
+    ("reader", np.int32),
+    ("item", np.int32),
+    ("not_chosen", np.int32, (IMPRESSION_NEGATIVES,)),
+    ("before", np.float64),
+    ("after", np.float64),
+]
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Rows of one refresh interval. readers: (n,) numbers of this spool.  item_idx: (n,) rows of the catalogue."""
+    """Rows of one refresh interval. readers: (n,) numbers of this spool.  item_idx: (n,) rows of the catalogue.
+    not_chosen: (n, IMPRESSION_NEGATIVES) rows of the catalogue, `UNKNOWN` for none."""
 
     interval: int
     readers: np.ndarray
     item_idx: np.ndarray
+    not_chosen: np.ndarray
     features: QueryFeatures
 
     def __len__(self) -> int:
@@ -51,7 +65,7 @@ class Piece:
 
     def take(self, rows: np.ndarray) -> Piece:
         taken = QueryFeatures(*(array[rows] for array in self.features.arrays().values()))
-        return Piece(self.interval, self.readers[rows], self.item_idx[rows], taken)
+        return Piece(self.interval, self.readers[rows], self.item_idx[rows], self.not_chosen[rows], taken)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +158,7 @@ class _Filling:
         before, after = self._segments(table, of_row, seconds)
         rows = np.zeros(len(table), self.row_type)
         rows["reader"], rows["item"], rows["before"], rows["after"] = reader_idx, item_idx, before, after
+        rows["not_chosen"] = last_of_lists(table, "not_chosen", IMPRESSION_NEGATIVES, self.content.ids.idx_of, UNKNOWN)
         features = encode_table(table, self.content, self.towers)
         for name, array in features.arrays().items():
             rows[name] = array
@@ -221,7 +236,7 @@ class _Filling:
 
 def _piece(interval: int, rows: np.ndarray) -> Piece:
     features = QueryFeatures(*(rows[field.name].astype(np.int32) for field in fields(QueryFeatures)))
-    return Piece(interval, rows["reader"], rows["item"], features)
+    return Piece(interval, rows["reader"], rows["item"], rows["not_chosen"], features)
 
 
 def _row_type(config: TowerConfig) -> np.dtype:

@@ -140,6 +140,8 @@ def _run_epoch(
     rng = np.random.default_rng([training.seed, epoch, run.rank])
     torch.manual_seed(int(rng.integers(1 << 31)))  # dropout: an epoch that is run again draws the same
     _cool(towers.optimisers, _cosine(epoch, training.epochs))
+    mines = training.hard_negatives and epoch > 0  # towers that know nothing yet find nothing hard
+    previous = objective.index_vectors(towers.candidate) if mines else None
     towers.query.train()
     towers.candidate.train()
     total = torch.zeros((), device=device)
@@ -153,7 +155,7 @@ def _run_epoch(
                 f"Stopped in epoch {epoch + 1} of {training.epochs}; whole epochs before it are kept."
             )
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-            loss = objective.loss(towers.query, towers.candidate, batch, rng)
+            loss = objective.loss(towers.query, towers.candidate, batch, rng, previous)
         for optimiser in towers.optimisers:
             optimiser.zero_grad()
         loss.backward()

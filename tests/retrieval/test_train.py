@@ -13,7 +13,7 @@ import torch
 from retrieval import train
 from retrieval.artefact import ArtefactError, RetrieverArtefact
 from retrieval.candidate_features import CandidateFeatures
-from retrieval.config import Encoder, Negatives, TwoTowerConfig
+from retrieval.config import ConfigError, Encoder, Negatives, PositiveCorrection, TwoTowerConfig
 from retrieval.content import ItemContent
 from retrieval.encoding import QueryEncoder
 from retrieval.features import encode_states
@@ -77,11 +77,13 @@ def vector_of(artefact: RetrieverArtefact, state: QueryState) -> np.ndarray:
     [
         training(),
         training(negatives=Negatives.SAMPLED, uniform_negatives=16),
+        training(negatives=Negatives.SAMPLED, uniform_negatives=16, positive_correction=PositiveCorrection.OWN),
+        training(negatives=Negatives.SAMPLED, uniform_negatives=16, hard_negatives=2, hard_skip=1, hard_window=6),
         training(negatives=Negatives.GRAMIAN, uniform_negatives=16, epochs=25),
         replace(SMALL, towers=replace(SMALL.towers, encoder=Encoder.ATTENTION)),
         replace(SMALL, towers=replace(SMALL.towers, unit_norm=False)),
     ],
-    ids=["all negatives", "sampled", "gramian", "attention", "free norms"],
+    ids=["all negatives", "sampled", "own correction", "hard", "gramian", "attention", "free norms"],
 )
 @pytest.mark.usefixtures("without_export")
 def test_a_world_of_two_tastes_is_recovered(config: TwoTowerConfig) -> None:
@@ -95,6 +97,38 @@ def test_the_exported_tower_is_the_one_that_was_trained() -> None:
     state = reader_of([100, 104, 108])
     served = QueryEncoder.of(artefact).vectors([state])[0]
     np.testing.assert_allclose(served, vector_of(artefact, state), atol=1e-5)
+
+
+def with_refused(table: pa.Table, item: int) -> pa.Table:
+    """The same positives, where every reader also saw `item` each time and never chose it."""
+    kept = table.filter(pc.field("item_id") != item)
+    return kept.append_column("not_chosen", pa.array([[item]] * len(kept), pa.list_(pa.int64())))
+
+
+@pytest.mark.usefixtures("without_export")
+@pytest.mark.parametrize("negatives", [Negatives.ALL, Negatives.SAMPLED])
+def test_what_was_seen_and_never_chosen_sinks_with_its_weight(negatives: Negatives) -> None:
+    table = with_refused(positives(), 110)
+    margins = []
+    for weight in (0.0, 2.0):
+        config = training(negatives=negatives, uniform_negatives=16, impression_weight=weight)
+        artefact = learn(config, table)
+        scores = artefact.item_embeddings @ vector_of(artefact, reader_of([100, 104, 108]))
+        margins.append(float(scores[artefact.item_ids == 110][0] - scores[artefact.item_ids % 2 == 0].mean()))
+    assert margins[1] < margins[0]
+
+
+@pytest.mark.usefixtures("without_export")
+def test_impressions_of_weight_zero_change_not_a_bit() -> None:
+    table = with_refused(positives(), 110)
+    without = learn(table=table.drop_columns(["not_chosen"]))
+    np.testing.assert_array_equal(learn(table=table).item_embeddings, without.item_embeddings)
+
+
+@pytest.mark.usefixtures("without_export")
+def test_hard_negatives_beside_the_whole_catalogue_are_refused() -> None:
+    with pytest.raises(ConfigError, match="sampled"):
+        learn(training(negatives=Negatives.ALL, hard_negatives=2))
 
 
 @pytest.mark.usefixtures("without_export")
