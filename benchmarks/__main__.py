@@ -13,6 +13,7 @@ from collections.abc import Sequence
 BENCHMARKS: dict[str, str] = {
     "ingest": "events through the function and over HTTP against a bare COPY; what recording a slate costs",
     "catalogue_import": "import_catalog against a bare COPY of the same rows: rows per second, peak memory, ratio",
+    "index": "the nearest items among up to a million vectors: build, bytes, recall, time, beside a bare FAISS call",
     "retrieval_quality": "the two towers beside popularity, item-kNN, iALS, BPR, EASE and co-visitation on real data",
     "encoders": "mean pooling of a history beside self-attention; what a query vector loses in 1, 6 and 24 hours",
     "training_speed": "steps of the two towers beside a bare torch loop; that memory does not grow with the log",

@@ -1,0 +1,98 @@
+"""How much an approximate search must spend for a recall goal: measured, not assumed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from retrieval import index_ann
+from retrieval.index_base import EXACTLY, Base, Tuning
+from retrieval.index_config import IndexConfig, Kind
+from retrieval.index_rows import OpenRows
+from retrieval.index_vectors import ItemVectors, inner_products
+
+_FETCHES = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+_QUANTISATION_MAY_LOSE = 0.2
+"""Of the loss that the recall goal allows; the rest is left to probing fewer lists."""
+
+_MARGIN_ERRORS = 3.0
+_FIRST_EFFORT = 8
+_EFFORT_STEP = 1 / 50
+
+
+def tuned_base(items: ItemVectors, config: IndexConfig, queries: np.ndarray) -> Base:
+    """queries: (n, dim) float32, all of which are measured on.
+
+    Raises ValueError when there are none, and an approximate index is to be built.
+    """
+    kind = config.kind_for(len(items))
+    base = Base(items, kind, None, EXACTLY, config.recall_at)
+    if kind is Kind.EXACT:
+        return base
+    if not len(queries):
+        raise ValueError(
+            f"{len(items):,} items are searched approximately, and how much to spend is measured on queries: give "
+            "vectors of the query tower as `queries`, or choose Kind.EXACT."
+        )
+    trial = _Trial(base=replace(base, ann=index_ann.built(kind, items.vectors, config)), queries=queries)
+    return replace(trial.base, tuning=trial.tuning(config.recall_goal))
+
+
+class _Trial:
+    """Tries amounts of effort on sample queries whose exact answers are known."""
+
+    def __init__(self, base: Base, queries: np.ndarray) -> None:
+        self.base = base
+        self._queries = queries
+        self._k = min(base.recall_at, len(base.items))
+        self._least_scores = [least_score(query, base.items.vectors, self._k) for query in queries]
+
+    def tuning(self, goal: float) -> Tuning:
+        """The least that reaches `goal` with a margin for the error of the sample; all there is when nothing does."""
+        fetch = self._fetch(1 - (1 - goal) * _QUANTISATION_MAY_LOSE)
+        least = index_ann.least_effort(self.base.kind, math.ceil(self._k * fetch))
+        most = index_ann.most_effort(self.base.kind, self.base.ann)
+        too_little, enough = least - 1, max(least, min(_FIRST_EFFORT, most))
+        while enough < most and not self._reaches(goal, enough, fetch):
+            too_little, enough = enough, min(2 * enough, most)
+        while enough - too_little > max(1, enough * _EFFORT_STEP):
+            between = (too_little + enough) // 2
+            if self._reaches(goal, between, fetch):
+                enough = between
+            else:
+                too_little = between
+        return Tuning(enough, fetch, float(self._recalls(enough, fetch).mean()))
+
+    def _fetch(self, goal: float) -> float:
+        """How many candidates to fetch for each wanted one: quantised scores alone would put them in a wrong order."""
+        if self.base.kind is Kind.HNSW:  # its scores are those of the float32 vectors
+            return 1.0
+        most = index_ann.most_effort(self.base.kind, self.base.ann)
+        for fetch in _FETCHES[:-1]:
+            if self._recalls(most, fetch).mean() >= goal:
+                return fetch
+        return _FETCHES[-1]
+
+    def _reaches(self, goal: float, effort: int, fetch: float) -> bool:
+        recalls = self._recalls(effort, fetch)
+        error = recalls.std() / math.sqrt(len(recalls))
+        return bool(recalls.mean() - _MARGIN_ERRORS * error >= goal)
+
+    def _recalls(self, effort: int, fetch: float) -> np.ndarray:
+        """(num_queries,): the share of the exact answer that a search with this effort finds.
+
+        Without the exact search that steps in for too few: it would make the least effort look perfect.
+        """
+        tried = replace(self.base, tuning=Tuning(effort, fetch, recall=math.nan))
+        every_row = OpenRows.all_of(len(tried.items))
+        found = [tried.approximately(query, self._k, self._k, every_row)[1] for query in self._queries]
+        hits = [(scores >= least).sum() for scores, least in zip(found, self._least_scores, strict=True)]
+        return np.array(hits) / self._k
+
+
+def least_score(query: np.ndarray, vectors: np.ndarray, k: int) -> float:
+    """The score of the last of the `k` best: whatever scores as high belongs to an exact answer."""
+    scores = inner_products(query, vectors)
+    return float(np.partition(scores, len(scores) - k)[len(scores) - k])
