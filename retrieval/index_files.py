@@ -48,7 +48,7 @@ def write(path: str | os.PathLike[str], saved: Saved) -> None:
         "tuning": asdict(base.tuning),
         "config": asdict(saved.config),
     }
-    arrays = {
+    arrays: dict[str, Any] = {
         "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
         "ann": np.empty(0, np.uint8) if base.ann is None else faiss.serialize_index(base.ann),
         "open_bits": np.empty(0, np.uint8) if saved.open_rows.bits is None else saved.open_rows.bits,

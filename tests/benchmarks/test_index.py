@@ -8,7 +8,13 @@ from benchmarks.index import report
 def measured(
     num_items: int, *, ratio: float = 1.1, recall: float = 0.96, growth: float | None = None
 ) -> dict[str, Any]:
-    built = {"kind": "ivf_4bit", "build_seconds": 1.0, "ann_bytes_per_item": 42.2, "vector_bytes_per_item": 256.0}
+    built = {
+        "kind": "ivf_4bit",
+        "build_seconds": 2.0,
+        "build_cpu_seconds": 1.0,
+        "ann_bytes_per_item": 42.2,
+        "vector_bytes_per_item": 256.0,
+    }
     compared = {
         "name": "all",
         "p50_ms": 0.5,
@@ -24,6 +30,7 @@ def measured(
         "cases": [compared, alone],
         "other_kinds": [[built, compared]],
         "apply_ms": 0.8,
+        "peak_rss_mb": 90.0,
         "growth": growth,
     }
 
@@ -53,6 +60,7 @@ def test_the_table_has_a_row_for_every_case_and_prints_exclusions_apart() -> Non
         "100, 200 excluded",
         "100, otherwise",
         "100, change of 200",
+        "100, peak of all this",
     ]
     assert told.table[2][-3:] == ("", "", "")
     assert "0.4000" not in told.text()
