@@ -10,7 +10,7 @@ from enum import StrEnum
 class Kind(StrEnum):
     """How the nearest items are found.
 
-    Medians of `python -m benchmarks index`, for 300 items a search at recall 0.95, one thread of a shared machine, in ms:
+    Medians of `python -m benchmarks index` in ms: 300 items at recall 0.95, one thread of a machine that others share.
 
         items        EXACT   HNSW   IVF_8BIT   IVF_4BIT
         10,000        0.25    0.5       0.29       0.22
@@ -19,8 +19,8 @@ class Kind(StrEnum):
         100,000       3       1.1       0.55       0.41
         1,000,000    44         -       1.8        0.81
 
-    Up to 20,000 items an exact search costs 0.1 ms more at most, misses nothing and needs no building. A graph of 100,000
-    takes 28 s to build, of a million seven minutes; inverted lists 8 and 50 s, half of it for measuring.
+    Up to 20,000 items an exact search costs 0.1 ms more at most, misses nothing and needs no building. A graph of
+    100,000 takes 28 s to build, of a million seven minutes; inverted lists 8 and 50 s, half of it for measuring.
     """
 
     EXACT = "exact"
@@ -51,7 +51,7 @@ class IndexConfig:
     points_per_list: vectors that one list's centre is trained on.
     hnsw_links, hnsw_build_effort: M and efConstruction.
     max_dead_share: `needs_rebuild` above this share of deleted or replaced rows.
-    max_delta: `needs_rebuild` above this many rows that were upserted since the build; 10,000 take 0.2 to 0.5 ms a search.
+    max_delta: `needs_rebuild` above this many rows upserted since the build; 10,000 add 0.2 to 0.5 ms to a search.
 
     Raises ValueError for values that no index can be built with.
     """
