@@ -118,7 +118,6 @@ class TrainingConfig:
     most_per_reader: int = 50
     refresh_interval_h: float = 24.0
     sparse_tables_above: int = 50_000
-    validation_share: float = 0.05
 
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "batch_size", "most_per_reader"):

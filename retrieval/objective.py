@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -26,15 +27,21 @@ from retrieval.snapshots import Snapshots
 from retrieval.spool import Piece, Spool
 from retrieval.towers import CandidateTower, QueryTower
 
+ITEMS_AT_ONCE = 8192
+
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """What a training makes smaller. Draws its negatives from the generator it is given."""
+    """What a training makes smaller. Draws its negatives from the generator it is given.
+
+    until_s: the end of the training window, seconds since 1970 UTC.
+    """
 
     content: ItemContent
     spool: Spool
     snapshots: Snapshots
     config: TrainingConfig
+    until_s: float
     device: torch.device
 
     def loss(
@@ -69,13 +76,19 @@ class Objective:
         return with_term(loss, weight, lambda: self._impressions(candidate, vectors, chosen, batch))
 
     def index_vectors(self, candidate: CandidateTower) -> Tensor:
-        """(num_items, width) of all items as they are now, without gradient: what an index would hold."""
-        at_s = (self.spool.intervals[-1] + 1) * self.spool.interval_s
+        """(num_items, width) of all items at the end of the window, without gradient: what the index gets."""
+        features = self.latest_features()
         candidate.eval()
         with torch.no_grad():
-            features = candidate_features(self.content, self.snapshots.latest, at_s)
-            vectors: Tensor = candidate(**self.tensors(features.arrays()))
-        return vectors
+            parts = [
+                candidate(**self.tensors(features.take(rows).arrays()))
+                for rows in np.array_split(np.arange(len(features)), len(features) // ITEMS_AT_ONCE + 1)
+            ]
+        return torch.cat(parts)
+
+    def latest_features(self) -> CandidateFeatures:
+        """Of all items at the end of the window."""
+        return candidate_features(self.content, self.snapshots.latest, self.until_s)
 
     def features(self, interval: int, columns: np.ndarray) -> CandidateFeatures:
         """Of some items, as the index had them when the interval began."""
@@ -113,7 +126,8 @@ class Objective:
     ) -> HardNegatives:
         """Items that the vectors of the epoch before rank high for these rows, as the candidate tower sees them now."""
         scores = (vectors.detach() @ previous.T).float().cpu().numpy()
-        known_most = int(np.diff(self.spool.known.offsets)[batch.readers].max())
+        offsets = self.spool.known.offsets
+        known_most = int((offsets[batch.readers + 1] - offsets[batch.readers]).max())
         depth = self.config.hard_skip + self.config.hard_window + known_most
         mined, log_q = mine_hard_negatives(
             rng,
@@ -158,8 +172,12 @@ class Objective:
         return self._tensor(self.spool.known.pairs(batch.readers, columns))
 
     def _log_q(self, columns: np.ndarray, batch_size: int) -> np.ndarray:
-        p = draw_probabilities(self.spool.expected_draws)[columns]
+        p = self._draw_probabilities[columns]
         return log_q_of_mixture(p, batch_size, len(columns) - batch_size, len(self.content))
+
+    @cached_property
+    def _draw_probabilities(self) -> np.ndarray:
+        return draw_probabilities(self.spool.expected_draws)
 
     @property
     def _strength(self) -> np.float32:

@@ -1,6 +1,6 @@
 """Training rows on disk, encoded once, in files by refresh interval: each epoch reads them back a piece at a time.
 
-So the memory that training takes does not grow with the rows (but for 8 bytes a positive: each reader's known ones).
+So the memory that training takes does not grow with the rows (but for 16 bytes a positive: each reader's known ones).
 """
 
 from __future__ import annotations

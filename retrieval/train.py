@@ -16,7 +16,6 @@ from torch import nn
 
 from retrieval.artefact import RetrieverArtefact
 from retrieval.batches import epoch_batches
-from retrieval.candidate_features import candidate_features
 from retrieval.checkpoint import load_checkpoint, save_checkpoint
 from retrieval.config import TwoTowerConfig
 from retrieval.content import ItemContent
@@ -102,9 +101,11 @@ def train_retriever(
     content = ItemContent.from_table(items, config.towers)
     with tempfile.TemporaryDirectory(prefix="retriever-rows-") as folder:
         spool = fill_spool(tables, content, Path(folder), until=until, towers=config.towers, training=config.training)
-        objective = Objective(content, spool, Snapshots(spool, len(content)), config.training, _device())
+        objective = Objective(
+            content, spool, Snapshots(spool, len(content)), config.training, until.timestamp(), _device()
+        )
         towers = _new_towers(content, config, warm_start, objective.device)
-        later = None if validation is None else Validation(validation, content, config, until)
+        later = None if validation is None else Validation(validation, content, config)
         run = _Run(checkpoint, on_epoch, should_stop, rank, world)
         metrics = _learn(towers, objective, config, later, run)
         return _artefact(towers, objective, config, until, metrics)
@@ -225,18 +226,12 @@ def _cosine(epoch: int, epochs: int) -> float:
 def _artefact(
     towers: _Towers, objective: Objective, config: TwoTowerConfig, until: datetime, metrics: dict[str, float]
 ) -> RetrieverArtefact:
-    content, counts = objective.content, objective.snapshots.latest
-    features = candidate_features(content, counts, until.timestamp())
-    towers.query.eval()
-    towers.candidate.eval()
-    embeddings = [
-        towers.candidate(**objective.tensors(features.take(rows).arrays()))
-        for rows in np.array_split(np.arange(len(content)), len(content) // 8192 + 1)
-    ]
+    content, features = objective.content, objective.latest_features()
+    embeddings = objective.index_vectors(towers.candidate).float().cpu().numpy()
     modules = towers.modules().cpu()
     return RetrieverArtefact(
         item_ids=content.ids.item_ids,
-        item_embeddings=torch.cat(embeddings).detach().float().cpu().numpy(),
+        item_embeddings=embeddings,
         item_topics=content.topics,
         item_counts=features.counts,
         query_tower=exported(towers.query, _two_unknown(content, config).arrays()),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import numpy as np
 import pyarrow as pa
 import torch
 
-from retrieval.candidate_features import candidate_features
 from retrieval.config import TwoTowerConfig
 from retrieval.content import FIRST_ITEM, ItemContent
 from retrieval.features import QueryFeatures, encode_table
@@ -23,21 +20,18 @@ ROWS_AT_ONCE = 1024
 class Validation:
     """Positives of a later window. Items of a query's history are no answers: they do not count as missed or found."""
 
-    def __init__(self, positives: pa.Table, content: ItemContent, config: TwoTowerConfig, until: datetime) -> None:
+    def __init__(self, positives: pa.Table, content: ItemContent, config: TwoTowerConfig) -> None:
         item_idx = content.ids.idx_of(positives["item_id"].to_numpy())
         known = item_idx != UNKNOWN
         self.item_idx = item_idx[known]
         self.features = encode_table(positives.filter(pa.array(known)), content, config.towers)
-        self.until_s = until.timestamp()
 
     def ndcg(self, query: QueryTower, candidate: CandidateTower, objective: Objective) -> float:
         """NDCG@100 with one relevant item a row, over the whole catalogue; 0 for no rows."""
         query.eval()
-        candidate.eval()
-        latest = candidate_features(objective.content, objective.snapshots.latest, self.until_s)
+        vectors = objective.index_vectors(candidate)
         gains: list[float] = []
         with torch.no_grad():
-            vectors = candidate(**objective.tensors(latest.arrays()))
             for start in range(0, len(self.item_idx), ROWS_AT_ONCE):
                 rows = np.arange(start, min(start + ROWS_AT_ONCE, len(self.item_idx)))
                 features = QueryFeatures(*(array[rows] for array in self.features.arrays().values()))
