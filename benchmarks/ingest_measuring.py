@@ -92,7 +92,11 @@ def _copy(session: psycopg.Connection, batches: list[Batch]) -> None:
         session.commit()
 
 
-# LIKE leaves them out, and a twin without them would be another table.
+# LIKE leaves out foreign keys and partitions, and a twin without them would be another table.
+_PARTITIONS = """
+    SELECT format('CREATE TABLE bare_%s PARTITION OF bare_view %s', relname, pg_get_expr(relpartbound, oid))
+    FROM pg_class WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'feedback_view'::regclass)
+"""
 _FOREIGN_KEYS = """
     ALTER TABLE bare_interaction
         ADD FOREIGN KEY (reader_id) REFERENCES catalog_reader DEFERRABLE INITIALLY DEFERRED,
@@ -106,7 +110,9 @@ _FOREIGN_KEYS = """
 def _bare_session() -> Iterator[psycopg.Connection]:
     """A connection of its own, with twins of both tables that are dropped in the end."""
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as session:
-        session.execute("CREATE TABLE bare_view (LIKE feedback_view INCLUDING ALL)")
+        session.execute("CREATE TABLE bare_view (LIKE feedback_view INCLUDING ALL) PARTITION BY RANGE (slate_id)")
+        for (statement,) in session.execute(_PARTITIONS).fetchall():
+            session.execute(statement)
         session.execute("CREATE TABLE bare_interaction (LIKE feedback_interaction INCLUDING ALL)")
         session.execute(_FOREIGN_KEYS)
         session.commit()

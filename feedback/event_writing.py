@@ -1,11 +1,13 @@
 """Writing what was reported: views, and what was done; nearly always in one round trip.
 
-What a report holds is written as one text of several statements, which PostgreSQL runs as one transaction. Only a
-follow or an undo, which change more than one row, need a transaction of several trips.
+A report of which nothing is known yet is written by one function of the database, all of it or nothing. One that holds
+a repeat, or an item that is gone, is written as one text of statements that leave those out. Only a follow or an undo,
+which change more than one row, need a transaction of several trips.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -19,7 +21,7 @@ from django.db.backends.utils import CursorWrapper
 from catalog.models import Author, Item, Reader, Topic
 from feedback.array_text import array_text
 from feedback.event_forms import VIEW, Event, Named, Sender
-from feedback.interaction_rows import InteractionRow, insertion
+from feedback.interaction_rows import NUM_NEW_COLUMNS, InteractionRow, insertion, new_columns
 from feedback.interactions import About, Origin, record_state, take_back
 from feedback.kinds import Kind
 from feedback.models import Interaction
@@ -57,6 +59,8 @@ class _Writer:
             )
         ]
         first = runs.pop(0)[1] if runs and runs[0][0] else []
+        if not runs and self._write_new(views, first):
+            return outcomes | {number: "accepted" for number, _ in (*views, *first)}
         with transaction.atomic() if runs else nullcontext():
             outcomes |= self._insert(views, first)
             for is_plain, run in runs:
@@ -65,6 +69,18 @@ class _Writer:
 
     def _lacks_target(self, event: Event) -> bool:
         return event.about is not None and event.about[0] != "item" and event.about not in self._targets
+
+    def _write_new(self, views: Sequence[Numbered], acts: Sequence[Numbered]) -> bool:
+        """One round trip, one transaction. False, with nothing written, where something stands already or is gone."""
+        if not views and not acts:
+            return True
+        rows = [self._row(event) for _, event in acts]
+        values = self._view_values(views) if views else [self._now, *_NO_VIEWS]
+        values += [self._reader.pk, *new_columns(rows)]
+        with connection.cursor() as cursor:
+            cursor.execute(_WRITE_NEW, values)
+            (written,) = cursor.fetchone()
+        return bool(written)
 
     def _insert(self, views: Sequence[Numbered], acts: Sequence[Numbered]) -> dict[int, str]:
         """One round trip. The whole text is one transaction, also without one around it."""
@@ -88,14 +104,14 @@ class _Writer:
         tokens = [event.token for _, event in views if event.token is not None]
         return [
             self._now,
-            array_text(token.slate_id for token in tokens),
+            array_text(token.slate_id.hex for token in tokens),
             array_text(token.position for token in tokens),
             array_text(token.item_id for token in tokens),
             array_text(event.happened_at for _, event in views),
         ]
 
     def _act_outcomes(self, acts: Sequence[Numbered], rows: Iterable[tuple[Any, ...]]) -> dict[int, str]:
-        new = Counter(event_id for (event_id,) in rows)
+        new = Counter(event_id.hex for (event_id,) in rows)
         outcomes = {}
         for number, event in acts:
             outcomes[number] = "accepted" if new[event.id] > 0 else "duplicate"
@@ -125,9 +141,10 @@ class _Writer:
         return {f"{what}_id": name if isinstance(name, int) else self._targets[event.about].pk}
 
     def _origin(self, event: Event) -> Origin:
+        event_id = uuid.UUID(event.id)
         if event.token is not None:
-            return Origin.of_token(event.token, event_id=event.id, excluded=self._sender.excluded)
-        return Origin(visit_id=self._sender.visit_id, event_id=event.id, excluded=self._sender.excluded)
+            return Origin.of_token(event.token, event_id=event_id, excluded=self._sender.excluded)
+        return Origin(visit_id=self._sender.visit_id, event_id=event_id, excluded=self._sender.excluded)
 
     def _change(self, run: Sequence[Numbered]) -> dict[int, str]:
         return {number: self._undo(event) if event.undo else self._follow(event) for number, event in run}
@@ -151,7 +168,7 @@ class _Writer:
             kind=Kind(event.kind),
             about=self._target(event),
             now=self._now,
-            event_id=event.id,
+            event_id=uuid.UUID(event.id),
             latest_only=True,
         )
         return "accepted" if undone else "nothing_to_undo"
@@ -164,6 +181,8 @@ class _Writer:
         return Item(pk=name) if isinstance(name, int) else self._targets[event.about]
 
 
+_NO_VIEWS = [None] * 4
+_WRITE_NEW = f"SELECT feedback_write_new_report({', '.join(['%s'] * (6 + NUM_NEW_COLUMNS))})"
 _INSERT_VIEWS = """
     INSERT INTO feedback_view (received_at, slate_id, position, item_id, viewed_at)
     SELECT %s::timestamptz, reported.*

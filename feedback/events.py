@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from feedback.event_forms import REASONS, Event, EventReader, Refused, Sender, is_clean
 from feedback.event_writing import write_events
@@ -32,17 +32,16 @@ def accept_events(events: Sequence[object], *, sender: Sender, now: datetime) ->
     good = [event for event in parsed if isinstance(event, Event)]
     outcomes = iter(write_events(good, sender, now) if good else ())
     return [
-        EventResult(_given_id(raw), "refused", one.reason) if isinstance(one, Refused) else _result(raw, next(outcomes))
+        _refused(raw, one.reason) if isinstance(one, Refused) else _written(raw, next(outcomes))
         for raw, one in zip(events, parsed, strict=True)
     ]
 
 
-def _result(raw: object, outcome: str) -> EventResult:
-    if outcome in REASONS:
-        return EventResult(_given_id(raw), "refused", outcome)
-    return EventResult(_given_id(raw), outcome)
+def _written(raw: Any, outcome: str) -> EventResult:
+    return _refused(raw, outcome) if outcome in REASONS else EventResult(raw["id"], outcome)
 
 
-def _given_id(raw: object) -> str | None:
+def _refused(raw: object, reason: str) -> EventResult:
     given = raw.get("id") if isinstance(raw, dict) else None
-    return given if isinstance(given, str) and len(given) <= 64 and is_clean(given) else None
+    has_id = isinstance(given, str) and len(given) <= 64 and is_clean(given)
+    return EventResult(given if has_id else None, "refused", reason)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from feedback.array_text import array_text
 from feedback.surfaces import Surface
 
 
@@ -62,6 +63,22 @@ def _statement(used: tuple[int, ...], num_rows: int) -> str:
         rows=", ".join([row] * num_rows),
         known_item=_KNOWN_ITEM if "item_id" in names else "true",
     )
+
+
+_NEW = [name for name in _NAMES if name not in ("reader_id", "received_at")]
+NUM_NEW_COLUMNS = len(_NEW)
+
+
+def new_columns(rows: Sequence[InteractionRow]) -> list[str | list[str | None] | None]:
+    """The columns of one reader's rows as `feedback_write_new_report` takes them; None for one that no row fills."""
+    columns = dict(zip(_NAMES, zip(*rows, strict=True), strict=True)) if rows else {}
+    return [_column(name, columns.get(name, ())) for name in _NEW]
+
+
+def _column(name: str, values: Sequence[Any]) -> str | list[str | None] | None:
+    if all(value is None for value in values):
+        return None
+    return list(values) if name == "query" else array_text(values)
 
 
 def insert_interactions(rows: Sequence[InteractionRow]) -> list[uuid.UUID | None]:

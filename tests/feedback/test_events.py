@@ -76,6 +76,26 @@ def test_delivering_twice_counts_once() -> None:
     assert (View.objects.count(), Interaction.objects.count()) == (1, 2)
 
 
+def test_a_report_of_which_nothing_is_known_is_one_round_trip(django_assert_num_queries: Any) -> None:
+    reader, item = make_reader(), make_item()
+    token, other = token_of(reader, item), token_of(reader, item, position=1)
+    batch = [event("view", token=token), event("view", token=other), event("like", token=other)]
+    with django_assert_num_queries(1):
+        assert outcomes(batch, sender_of(reader)) == ["accepted"] * 3
+    # Afterwards a part of it is known: that is left out, and the rest is written.
+    assert outcomes([*batch, event("click", token=token)], sender_of(reader)) == [*["duplicate"] * 3, "accepted"]
+
+
+def test_the_id_of_an_event_may_be_written_in_other_letters() -> None:
+    reader, item = make_reader(), make_item()
+    sent = event("click", token=token_of(reader, item))
+    spellings = [sent["id"], sent["id"].upper(), sent["id"].replace("-", "")]
+    results = accept([sent | {"id": spelling} for spelling in spellings], sender_of(reader))
+    assert [(result.id, result.status) for result in results] == list(
+        zip(spellings, ["accepted", "duplicate", "duplicate"], strict=True)
+    )
+
+
 def test_the_same_event_twice_in_one_call_counts_once() -> None:
     reader, item = make_reader(), make_item()
     once = event("outbound", token=token_of(reader, item))
