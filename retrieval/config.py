@@ -83,10 +83,15 @@ class TowerConfig:
 class TrainingConfig:
     """How the towers learn.
 
+    in_batch_negatives: how many other rows of its batch a row is held against: the batch is cut into blocks of one row
+    more, each for itself; None for all rows, one block. Of the Gramian, how many of the batch's items are pressed down.
     log_q_strength: beta of the logQ correction, 1 for the textbook's, 0 for none.  positive_correction: of a row's own
-    column.
+    column.  streaming_rate: of `log_q.StreamingFrequency` (Yi et al. 2019), which then estimates how often an item is
+    drawn, batch by batch; None for counts over the whole window.
     hard_negatives: columns that a row gets for itself, drawn from the `hard_window` items that the towers of the epoch
     before ranked highest for it, after the first `hard_skip`. Only beside sampled negatives.
+    gramian_weight: of the pairs pressed down.  gramian_rate: weight of the newest batch in Gram matrices that are
+    averaged over batches (`losses.averaged_gramian_loss`); 1 for those of the batch alone.
     impression_weight: of the pairwise term against items that a row's reader saw and did not choose; 0 leaves it out.
     half_life_days: of a positive's weight, counted back from the end of the window; None for no decay.
     most_per_reader: rows that one reader gives to an epoch, at most.
@@ -106,13 +111,16 @@ class TrainingConfig:
     temperature: float = 0.07
     negatives: Negatives | None = None
     all_negatives_up_to: int = 20_000
+    in_batch_negatives: int | None = None
     uniform_negatives: int = 512
     log_q_strength: float = 1.0
     positive_correction: PositiveCorrection = PositiveCorrection.SAME
+    streaming_rate: float | None = None
     hard_negatives: int = 0
     hard_skip: int = 10
     hard_window: int = 100
     gramian_weight: float = 1.0
+    gramian_rate: float = 1.0
     impression_weight: float = 0.0
     half_life_days: float | None = 30.0
     most_per_reader: int = 50
@@ -131,6 +139,14 @@ class TrainingConfig:
         for name in ("uniform_negatives", "hard_negatives", "hard_skip", "impression_weight", "gramian_weight"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but cannot be negative.")
+        if self.in_batch_negatives is not None and self.in_batch_negatives < 0:
+            raise ConfigError(f"in_batch_negatives is {self.in_batch_negatives}, but cannot be negative.")
+        if self.in_batch_negatives == self.uniform_negatives == 0:
+            raise ConfigError("Neither in-batch nor uniform negatives: nothing to hold a positive against.")
+        if self.streaming_rate is not None and not 0 < self.streaming_rate < 1:
+            raise ConfigError(f"streaming_rate is {self.streaming_rate}, but must lie between 0 and 1, or be None.")
+        if not 0 < self.gramian_rate <= 1:
+            raise ConfigError(f"gramian_rate is {self.gramian_rate}, but must be above 0 and at most 1.")
         if self.hard_negatives > self.hard_window:
             raise ConfigError(
                 f"{self.hard_negatives} hard negatives cannot be drawn from a window of {self.hard_window}."

@@ -43,6 +43,7 @@ def sampled_softmax_loss(
     known: Tensor | None = None,
     weights: Tensor | None = None,
     positive_log_q: Tensor | None = None,
+    blocks: Tensor | None = None,
     hard: HardNegatives | None = None,
 ) -> Tensor:
     """Softmax loss in which every other positive of the batch serves as a negative, and any further column too.
@@ -53,7 +54,8 @@ def sampled_softmax_loss(
     log_q: (columns,) float32, ln of how often the item is expected among a row's negatives (`log_q_of_mixture`); zeros
     correct nothing, and a factor before it tunes the strength.
     known: (n, 2) int64, row and column of any known positive of a row's reader (`KnownPositives.pairs`).
-    Masked are those, and other columns with the row's own item; never the diagonal, whatever `known` says.
+    blocks: (batch,) int64, the block of each row: only rows of one block lend each other negatives. None: one block.
+    Masked are all these, and other columns with the row's own item; never the diagonal, whatever `known` says.
 
     logQ correction after Yi et al., RecSys 2019, "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item
     Recommendations": by default the same formula in every column, for which the best logits are ln P(item | query) up
@@ -85,6 +87,8 @@ def sampled_softmax_loss(
         correction = correction.diagonal_scatter(positive_log_q)
     logits = _product(_wide(query) / temperature, candidate.T) - correction  # (batch, columns)
     masked = own == item_idx  # (batch, columns); the same item twice
+    if blocks is not None:
+        masked[:, :batch] |= blocks[:, None] != blocks
     _mask_known(masked, known)
     if hard is not None:
         masked |= _stand_in_row(hard, item_idx)

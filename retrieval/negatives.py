@@ -57,14 +57,13 @@ class KnownPositives:
         Takes time for the batch readers' positives and the columns, not for rows times columns.
         """
         rows, items = self._of_rows(reader_idx)
-        stands = np.zeros(self.num_items, bool)
-        stands[column_item_idx] = True
-        here = stands[items]  # most positives stand in no column: drop them before searching
-        rows, items = rows[here], items[here]
         order = np.argsort(column_item_idx, kind="stable")
-        in_order = column_item_idx[order]
-        first = np.searchsorted(in_order, items, side="left")
-        copies = np.searchsorted(in_order, items, side="right") - first
+        distinct, starts, counts = np.unique(column_item_idx[order], return_index=True, return_counts=True)
+        places = np.full(self.num_items, UNKNOWN, np.int32)
+        places[distinct] = np.arange(len(distinct))
+        place = places[items]
+        here = place != UNKNOWN  # most positives stand in no column
+        rows, first, copies = rows[here], starts[place[here]], counts[place[here]]
         return np.stack([np.repeat(rows, copies), order[_ranges(first, copies)]], axis=1)
 
     def contains(self, reader_idx: np.ndarray, item_idx: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from retrieval.ids import UNKNOWN
 from retrieval.log_q import draw_probabilities, log_q_of_mixture, log_q_of_positive
 from retrieval.losses import (
     HardNegatives,
+    averaged_gramian_loss,
     full_softmax_loss,
     gramian_loss,
     pairwise_loss,
@@ -23,6 +24,7 @@ from retrieval.losses import (
     with_term,
 )
 from retrieval.negatives import mine_hard_negatives, top_ranked, uniform_negatives
+from retrieval.objective_memory import ObjectiveMemory
 from retrieval.snapshots import Snapshots
 from retrieval.spool import Piece, Spool
 from retrieval.towers import CandidateTower, QueryTower
@@ -34,7 +36,8 @@ ITEMS_AT_ONCE = 8192
 class Objective:
     """What a training makes smaller. Draws its negatives from the generator it is given.
 
-    until_s: the end of the training window, seconds since 1970 UTC.
+    until_s: the end of the training window, seconds since 1970 UTC.  memory: what a batch's loss hands to the next's;
+    nothing else here changes.
     """
 
     content: ItemContent
@@ -43,6 +46,7 @@ class Objective:
     config: TrainingConfig
     until_s: float
     device: torch.device
+    memory: ObjectiveMemory
 
     def loss(
         self,
@@ -102,8 +106,9 @@ class Objective:
         self, vectors: Tensor, candidates: Tensor, columns: np.ndarray, batch: Piece, hard: HardNegatives | None
     ) -> Tensor:
         if self.config.negatives == Negatives.GRAMIAN:
-            return gramian_loss(vectors, candidates, candidates, penalty=self.config.gramian_weight)
-        log_q = self._log_q(columns, len(batch))
+            return self._gramian(vectors, candidates)
+        blocks = self._blocks(len(batch))
+        log_q = self._log_q(columns, batch, round(len(batch) / (blocks[-1] + 1)))
         corrections = {
             PositiveCorrection.SAME: None,
             PositiveCorrection.NONE: np.zeros(len(batch), np.float32),
@@ -118,8 +123,33 @@ class Objective:
             temperature=self.config.temperature,
             known=self._known(batch, columns),
             positive_log_q=None if of_positive is None else self._tensor(of_positive),
+            blocks=None if blocks[-1] == 0 else self._tensor(blocks),
             hard=hard,
         )
+
+    def _gramian(self, vectors: Tensor, candidates: Tensor) -> Tensor:
+        """candidates: (batch + uniform, width)."""
+        config, batch = self.config, len(vectors)
+        pressed = torch.cat([candidates[:batch][: config.in_batch_negatives], candidates[batch:]])
+        if config.gramian_rate == 1:
+            return gramian_loss(vectors, candidates, pressed, penalty=config.gramian_weight)
+        loss, gramians = averaged_gramian_loss(
+            vectors,
+            candidates,
+            pressed,
+            self.memory.gramians(),
+            penalty=config.gramian_weight,
+            rate=config.gramian_rate,
+        )
+        self.memory.keep(gramians)
+        return loss
+
+    def _blocks(self, batch_size: int) -> np.ndarray:
+        """(batch,) int64, the block of each row, rising from 0; sizes differ by one at most. A batch too small for two
+        blocks is one."""
+        wanted = self.config.in_batch_negatives
+        number = 1 if wanted is None else max(1, batch_size // (wanted + 1))
+        return np.arange(batch_size) * number // batch_size
 
     def _hard(
         self, candidate: CandidateTower, vectors: Tensor, batch: Piece, rng: np.random.Generator, previous: Tensor
@@ -171,9 +201,15 @@ class Objective:
     def _known(self, batch: Piece, columns: np.ndarray) -> Tensor:
         return self._tensor(self.spool.known.pairs(batch.readers, columns))
 
-    def _log_q(self, columns: np.ndarray, batch_size: int) -> np.ndarray:
-        p = self._draw_probabilities[columns]
-        return log_q_of_mixture(p, batch_size, len(columns) - batch_size, len(self.content))
+    def _log_q(self, columns: np.ndarray, batch: Piece, block_size: int) -> np.ndarray:
+        """(columns,) float32. A streaming estimate is asked before it sees the batch: afterwards an item would look the
+        more frequent for standing in it."""
+        if self.config.streaming_rate is None:
+            p = self._draw_probabilities[columns]
+        else:
+            p = self.memory.streaming().probability(columns)
+            self.memory.observe(batch.item_idx)
+        return log_q_of_mixture(p, block_size, len(columns) - len(batch), len(self.content))
 
     @cached_property
     def _draw_probabilities(self) -> np.ndarray:

@@ -21,7 +21,9 @@ from retrieval.config import TwoTowerConfig
 from retrieval.content import ItemContent
 from retrieval.export import exported
 from retrieval.features import QueryFeatures, encode_table
+from retrieval.learning_rates import cool, cosine
 from retrieval.objective import Objective
+from retrieval.objective_memory import ObjectiveMemory
 from retrieval.snapshots import Snapshots
 from retrieval.spool import fill_spool
 from retrieval.towers import CandidateTower, QueryTower
@@ -66,7 +68,32 @@ class _Towers:
     optimisers: list[torch.optim.Optimizer] = field(default_factory=list)
 
     def modules(self) -> nn.ModuleDict:
-        return nn.ModuleDict({"query": self.query, "candidate": self.candidate})
+        return _modules(self.query, self.candidate)
+
+
+def _modules(query: QueryTower, candidate: CandidateTower) -> nn.ModuleDict:
+    """Under the names that checkpoints and artefacts have."""
+    return nn.ModuleDict({"query": query, "candidate": candidate})
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedTowers:
+    """What a training leaves in memory. metrics: what it measured, by name."""
+
+    query: QueryTower
+    candidate: CandidateTower
+    objective: Objective
+    config: TwoTowerConfig
+    until: datetime
+    metrics: dict[str, float]
+
+    @property
+    def content(self) -> ItemContent:
+        return self.objective.content
+
+    def item_vectors(self) -> np.ndarray:
+        """(num_items, width) float32 at the end of the window: what the index gets."""
+        return self.objective.index_vectors(self.candidate).float().cpu().numpy()
 
 
 def train_retriever(
@@ -97,18 +124,46 @@ def train_retriever(
     there is one, in bfloat16. Raises `TrainingError` of the kind that it is, and ValueError for tables that contradict
     themselves.
     """
-    config = config or TwoTowerConfig()
+    run = _Run(checkpoint, on_epoch, should_stop, rank, world)
+    return _artefact(_trained(tables, items, config or TwoTowerConfig(), until, run, validation, warm_start))
+
+
+def train_towers(
+    tables: Iterable[pa.Table],
+    items: pa.Table,
+    config: TwoTowerConfig | None = None,
+    *,
+    until: datetime,
+    on_epoch: Callable[[EpochDone], None] = lambda done: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> TrainedTowers:
+    """As `train_retriever`, without the artefact: an experiment asks the towers in torch and spares itself the seconds
+    that their export takes."""
+    run = _Run(None, on_epoch, should_stop, rank=0, world=1)
+    return _trained(tables, items, config or TwoTowerConfig(), until, run)
+
+
+def _trained(  # noqa: PLR0917 - one task, from two doors
+    tables: Iterable[pa.Table],
+    items: pa.Table,
+    config: TwoTowerConfig,
+    until: datetime,
+    run: _Run,
+    validation: pa.Table | None = None,
+    warm_start: RetrieverArtefact | None = None,
+) -> TrainedTowers:
     content = ItemContent.from_table(items, config.towers)
     with tempfile.TemporaryDirectory(prefix="retriever-rows-") as folder:
         spool = fill_spool(tables, content, Path(folder), until=until, towers=config.towers, training=config.training)
-        objective = Objective(
-            content, spool, Snapshots(spool, len(content)), config.training, until.timestamp(), _device()
-        )
-        towers = _new_towers(content, config, warm_start, objective.device)
+        device = _device()
+        towers = _new_towers(content, config, warm_start, device)
+        width = config.towers.dim + (not config.towers.unit_norm)  # free norms have the item's bias too
+        memory = ObjectiveMemory(config.training, len(content), width, device)
+        snapshots = Snapshots(spool, len(content))
+        objective = Objective(content, spool, snapshots, config.training, until.timestamp(), device, memory)
         later = None if validation is None else Validation(validation, content, config)
-        run = _Run(checkpoint, on_epoch, should_stop, rank, world)
         metrics = _learn(towers, objective, config, later, run)
-        return _artefact(towers, objective, config, until, metrics)
+    return TrainedTowers(towers.query, towers.candidate, objective, config, until, metrics)
 
 
 def _learn(
@@ -116,6 +171,7 @@ def _learn(
 ) -> dict[str, float]:
     """Epochs until the last one or until none has improved for long; leaves the towers at the best."""
     modules, training = towers.modules(), config.training
+    modules["objective"] = objective.memory  # so that checkpoints hold it
     progress = load_checkpoint(run.checkpoint, modules, towers.optimisers)
     while progress.epoch < training.epochs and not progress.is_over(training.patience):
         loss, rows = _run_epoch(towers, objective, progress.epoch, config, run)
@@ -140,7 +196,7 @@ def _run_epoch(
     training, device = config.training, objective.device
     rng = np.random.default_rng([training.seed, epoch, run.rank])
     torch.manual_seed(int(rng.integers(1 << 31)))  # dropout: an epoch that is run again draws the same
-    _cool(towers.optimisers, _cosine(epoch, training.epochs))
+    cool(towers.optimisers, cosine(epoch, training.epochs))
     mines = training.hard_negatives and epoch > 0  # towers that know nothing yet find nothing hard
     previous = objective.index_vectors(towers.candidate) if mines else None
     towers.query.train()
@@ -211,36 +267,23 @@ def optimisers_of(modules: nn.Module, config: TwoTowerConfig) -> list[torch.opti
     return optimisers
 
 
-def _cool(optimisers: list[torch.optim.Optimizer], share: float) -> None:
-    """Set every learning rate to a share of what it was at the start."""
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
-            group["lr"] = share * group.setdefault("initial_lr", group["lr"])
-
-
-def _cosine(epoch: int, epochs: int) -> float:
-    """From 1 down to almost nothing in the last epoch."""
-    return 0.5 * (1 + float(np.cos(np.pi * epoch / epochs)))
-
-
-def _artefact(
-    towers: _Towers, objective: Objective, config: TwoTowerConfig, until: datetime, metrics: dict[str, float]
-) -> RetrieverArtefact:
-    content, features = objective.content, objective.latest_features()
-    embeddings = objective.index_vectors(towers.candidate).float().cpu().numpy()
-    modules = towers.modules().cpu()
+def _artefact(trained: TrainedTowers) -> RetrieverArtefact:
+    content, features, config = trained.content, trained.objective.latest_features(), trained.config
+    spool = trained.objective.spool
+    embeddings = trained.item_vectors()
+    modules = _modules(trained.query, trained.candidate).cpu()
     return RetrieverArtefact(
         item_ids=content.ids.item_ids,
         item_embeddings=embeddings,
         item_topics=content.topics,
         item_counts=features.counts,
-        query_tower=exported(towers.query, _two_unknown(content, config).arrays()),
-        candidate_tower=exported(towers.candidate, features.take(np.array([0, 0])).arrays()),
+        query_tower=exported(trained.query, _two_unknown(content, config).arrays()),
+        candidate_tower=exported(trained.candidate, features.take(np.array([0, 0])).arrays()),
         weights={name: tensor.detach().numpy() for name, tensor in modules.state_dict().items()},
         config=config,
-        trained_from=datetime.fromtimestamp(objective.spool.intervals[0] * objective.spool.interval_s, UTC),
-        trained_until=until,
-        metrics=metrics,
+        trained_from=datetime.fromtimestamp(spool.intervals[0] * spool.interval_s, UTC),
+        trained_until=trained.until,
+        metrics=trained.metrics,
     )
 
 
