@@ -38,6 +38,21 @@ class ConfigError(ValueError):
     """A value that no training could use."""
 
 
+def _require_at_least_one(name: str, value: int) -> None:
+    if value < 1:
+        raise ConfigError(f"{name} is {value}, but must be at least 1.")
+
+
+def _require_not_negative(name: str, value: float) -> None:
+    if value < 0:
+        raise ConfigError(f"{name} is {value}, but cannot be negative.")
+
+
+def _require_share(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ConfigError(f"{name} is {value}, but is a share: from 0 to below 1.")
+
+
 @dataclass(frozen=True)
 class TowerConfig:
     """Sizes of both towers.
@@ -47,6 +62,9 @@ class TowerConfig:
     id_dropout: share of training columns whose item id is hidden, so that content alone must do, as for a new item.
     history_dropout: mean share of a training row's history that is hidden.
     unit_norm: both vectors have norm 1; otherwise norms are free and each item has a bias, as one more dimension.
+    place_decay: how fast one of the two means over a history forgets older places at first, e-fold a place; it learns
+    from there. 0 begins with a plain mean: for lasting taste rather than the next choice.
+    uses_counts: the candidate tower reads how often an item was chosen lately and ever.
     """
 
     dim: int = 64
@@ -64,17 +82,18 @@ class TowerConfig:
     id_dropout: float = 0.1
     history_dropout: float = 0.3
     unit_norm: bool = True
+    place_decay: float = 0.125
+    uses_counts: bool = True
 
     def __post_init__(self) -> None:
         for name in ("dim", "hidden", "history_length", "attention_length", "attention_heads", "attention_layers"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1.")
+            _require_at_least_one(name, getattr(self, name))
         for name in ("word_buckets", "topic_buckets", "author_buckets", "trait_buckets"):
             if getattr(self, name) < 2:
                 raise ConfigError(f"{name} is {getattr(self, name)}; one row is padding, so there must be at least 2.")
         for name in ("dropout", "id_dropout", "history_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}, but is a share: from 0 to below 1.")
+            _require_share(name, getattr(self, name))
+        _require_not_negative("place_decay", self.place_decay)
         if self.dim % self.attention_heads:
             raise ConfigError(f"dim {self.dim} cannot be divided among {self.attention_heads} attention heads.")
 
@@ -95,6 +114,8 @@ class TrainingConfig:
     impression_weight: of the pairwise term against items that a row's reader saw and did not choose; 0 leaves it out.
     half_life_days: of a positive's weight, counted back from the end of the window; None for no decay.
     most_per_reader: rows that one reader gives to an epoch, at most.
+    weight_averaging: how much of the average so far each step keeps; training gives the average of the weights over
+    its steps (Polyak and Juditsky 1992), which generalises better than the last ones. 0: the last ones.
     refresh_interval_h: how often serving gets new item features. A batch lies within one such interval, and its
     candidates carry the features of the interval's beginning.
     table_learning_rate: of sparse Adagrad, by which hashed tables of words and authors learn, and the id tables too of
@@ -124,29 +145,28 @@ class TrainingConfig:
     impression_weight: float = 0.0
     half_life_days: float | None = 30.0
     most_per_reader: int = 50
+    weight_averaging: float = 0.0
     refresh_interval_h: float = 24.0
     sparse_tables_above: int = 50_000
 
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "batch_size", "most_per_reader"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}, but must be at least 1.")
+            _require_at_least_one(name, getattr(self, name))
         for name in ("learning_rate", "table_learning_rate", "temperature", "refresh_interval_h"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, but must be above 0.")
         if self.half_life_days is not None and not self.half_life_days > 0:
             raise ConfigError(f"half_life_days is {self.half_life_days}, but must be above 0, or None for no decay.")
         for name in ("uniform_negatives", "hard_negatives", "hard_skip", "impression_weight", "gramian_weight"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}, but cannot be negative.")
-        if self.in_batch_negatives is not None and self.in_batch_negatives < 0:
-            raise ConfigError(f"in_batch_negatives is {self.in_batch_negatives}, but cannot be negative.")
+            _require_not_negative(name, getattr(self, name))
+        _require_not_negative("in_batch_negatives", self.in_batch_negatives or 0)
         if self.in_batch_negatives == self.uniform_negatives == 0:
             raise ConfigError("Neither in-batch nor uniform negatives: nothing to hold a positive against.")
         if self.streaming_rate is not None and not 0 < self.streaming_rate < 1:
             raise ConfigError(f"streaming_rate is {self.streaming_rate}, but must lie between 0 and 1, or be None.")
         if not 0 < self.gramian_rate <= 1:
             raise ConfigError(f"gramian_rate is {self.gramian_rate}, but must be above 0 and at most 1.")
+        _require_share("weight_averaging", self.weight_averaging)
         if self.hard_negatives > self.hard_window:
             raise ConfigError(
                 f"{self.hard_negatives} hard negatives cannot be drawn from a window of {self.hard_window}."

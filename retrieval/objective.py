@@ -7,14 +7,15 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from retrieval.candidate_features import CandidateFeatures, candidate_features
 from retrieval.config import Negatives, PositiveCorrection, TrainingConfig
 from retrieval.content import ItemContent
 from retrieval.ids import UNKNOWN
-from retrieval.log_q import draw_probabilities, log_q_of_mixture, log_q_of_positive
+from retrieval.log_q import StreamingFrequency, draw_probabilities, log_q_of_mixture, log_q_of_positive
 from retrieval.losses import (
+    Gramians,
     HardNegatives,
     averaged_gramian_loss,
     full_softmax_loss,
@@ -24,12 +25,77 @@ from retrieval.losses import (
     with_term,
 )
 from retrieval.negatives import mine_hard_negatives, top_ranked, uniform_negatives
-from retrieval.objective_memory import ObjectiveMemory
 from retrieval.snapshots import Snapshots
 from retrieval.spool import Piece, Spool
 from retrieval.towers import CandidateTower, QueryTower
 
 ITEMS_AT_ONCE = 8192
+BUCKETS_AN_ITEM = 4
+"""Of the streaming estimator, at least: so that of two hashes both collide for few items."""
+
+
+class ObjectiveMemory(nn.Module):
+    """Running estimates as buffers, like those of a batch norm: a checkpoint of the towers holds them too, so that a
+    training that was stopped goes on with the same numbers.
+
+    Holds nothing where `config` chooses neither the streaming logQ nor averaged Gramians.
+    """
+
+    last_seen: Tensor
+    gaps: Tensor
+    sights: Tensor
+    examples: Tensor
+    gram_query: Tensor
+    gram_other: Tensor
+    gram_steps: Tensor
+
+    def __init__(self, config: TrainingConfig, num_items: int, width: int, device: torch.device) -> None:
+        """width: of the towers' vectors."""
+        super().__init__()
+        self.rate = config.streaming_rate
+        if self.rate is not None:
+            estimator = StreamingFrequency.empty(
+                np.random.default_rng(config.seed),
+                log2_buckets=(BUCKETS_AN_ITEM * num_items).bit_length(),
+                rate=self.rate,
+            )
+            self.multipliers = estimator.multipliers  # of the seed, so nothing that a checkpoint must hold
+            for name in ("last_seen", "gaps", "sights"):
+                self.register_buffer(name, torch.from_numpy(getattr(estimator, name)))
+            self.register_buffer("examples", torch.zeros((), dtype=torch.int64))
+        if config.gramian_rate < 1:
+            empty = Gramians.empty(width, device=device)
+            self.register_buffer("gram_query", empty.query)
+            self.register_buffer("gram_other", empty.other)
+            self.register_buffer("gram_steps", torch.zeros((), dtype=torch.int64))
+
+    def streaming(self) -> StreamingFrequency:
+        """The estimate so far; only with a `streaming_rate`. What it observes must go through `observe`."""
+        if self.rate is None:
+            raise ValueError("This training counts draws over the whole window: it was given no streaming_rate.")
+        return StreamingFrequency(
+            self.multipliers,
+            self.last_seen.numpy(),
+            self.gaps.numpy(),
+            self.sights.numpy(),
+            self.rate,
+            int(self.examples),
+        )
+
+    def observe(self, item_idx: np.ndarray) -> None:
+        """Take in the items of a batch's rows, in order."""
+        estimate = self.streaming()
+        estimate.observe(item_idx)  # writes into the buffers, but for the number of examples
+        self.examples.fill_(estimate.examples)
+
+    def gramians(self) -> Gramians:
+        """The averages so far; only with a `gramian_rate` below 1."""
+        return Gramians(self.gram_query, self.gram_other, int(self.gram_steps))
+
+    def keep(self, gramians: Gramians) -> None:
+        self.gram_query.copy_(gramians.query)
+        self.gram_other.copy_(gramians.other)
+        self.gram_steps.fill_(gramians.steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,12 +222,11 @@ class Objective:
     ) -> HardNegatives:
         """Items that the vectors of the epoch before rank high for these rows, as the candidate tower sees them now."""
         scores = (vectors.detach() @ previous.T).float().cpu().numpy()
-        offsets = self.spool.known.offsets
-        known_most = int((offsets[batch.readers + 1] - offsets[batch.readers]).max())
-        depth = self.config.hard_skip + self.config.hard_window + known_most
+        known = self.spool.known.pairs(batch.readers, np.arange(len(self.content)))
+        scores[known[:, 0], known[:, 1]] = -np.inf  # so that no rank is lost to what cannot be mined
         mined, log_q = mine_hard_negatives(
             rng,
-            top_ranked(scores, depth),
+            top_ranked(scores, self.config.hard_skip + self.config.hard_window),
             batch.readers.astype(np.int64),
             self.spool.known,
             skip=self.config.hard_skip,

@@ -37,7 +37,7 @@ class QueryTower(nn.Module):
         self.kind_weights = _weights(config.trait_buckets)
         self.age_weights = nn.ModuleList([_weights(GAP_BUCKETS), _weights(GAP_BUCKETS)])
         places = torch.arange(config.history_length, dtype=torch.float32)
-        self.place_weights = nn.ParameterList([torch.zeros_like(places), -places / 8])
+        self.place_weights = nn.ParameterList([torch.zeros_like(places), -places * config.place_decay])
         self.nothing = nn.Parameter(torch.randn(dim) * _SMALL)
         self.topics = _table(config.topic_buckets, side)
         self.authors = _table(config.author_buckets, side, sparse=True)
@@ -135,7 +135,7 @@ class CandidateTower(nn.Module):
             self.authors(authors),
             self.languages(languages),
             self.ages(ages),
-            counts,
+            counts * float(self.config.uses_counts),  # an input that is left out would be missing from the ONNX file
         ]
         vector = self.items(rows) + self.hidden(torch.cat(about, dim=1))  # (n, dim)
         if self.config.unit_norm:

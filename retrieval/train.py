@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from retrieval.artefact import RetrieverArtefact
 from retrieval.batches import epoch_batches
@@ -21,9 +23,7 @@ from retrieval.config import TwoTowerConfig
 from retrieval.content import ItemContent
 from retrieval.export import exported
 from retrieval.features import QueryFeatures, encode_table
-from retrieval.learning_rates import cool, cosine
-from retrieval.objective import Objective
-from retrieval.objective_memory import ObjectiveMemory
+from retrieval.objective import Objective, ObjectiveMemory
 from retrieval.snapshots import Snapshots
 from retrieval.spool import fill_spool
 from retrieval.towers import CandidateTower, QueryTower
@@ -61,14 +61,28 @@ class _Run:
 
 @dataclass(eq=False)
 class _Towers:
-    """Both towers with what optimises them."""
+    """Both towers with what optimises them. average: of their weights so far, where training gives that."""
 
     query: QueryTower
     candidate: CandidateTower
     optimisers: list[torch.optim.Optimizer] = field(default_factory=list)
+    average: AveragedModel | None = None
 
     def modules(self) -> nn.ModuleDict:
         return _modules(self.query, self.candidate)
+
+    def step(self) -> None:
+        for optimiser in self.optimisers:
+            optimiser.step()
+        if self.average is not None:
+            self.average.update_parameters(self.modules())
+
+    def result(self) -> tuple[QueryTower, CandidateTower]:
+        """What training would give now."""
+        if self.average is None:
+            return self.query, self.candidate
+        averaged = cast(nn.ModuleDict, self.average.module)
+        return cast(QueryTower, averaged["query"]), cast(CandidateTower, averaged["candidate"])
 
 
 def _modules(query: QueryTower, candidate: CandidateTower) -> nn.ModuleDict:
@@ -86,10 +100,6 @@ class TrainedTowers:
     config: TwoTowerConfig
     until: datetime
     metrics: dict[str, float]
-
-    @property
-    def content(self) -> ItemContent:
-        return self.objective.content
 
     def item_vectors(self) -> np.ndarray:
         """(num_items, width) float32 at the end of the window: what the index gets."""
@@ -163,7 +173,7 @@ def _trained(  # noqa: PLR0917 - one task, from two doors
         objective = Objective(content, spool, snapshots, config.training, until.timestamp(), device, memory)
         later = None if validation is None else Validation(validation, content, config)
         metrics = _learn(towers, objective, config, later, run)
-    return TrainedTowers(towers.query, towers.candidate, objective, config, until, metrics)
+    return TrainedTowers(*towers.result(), objective, config, until, metrics)
 
 
 def _learn(
@@ -171,11 +181,13 @@ def _learn(
 ) -> dict[str, float]:
     """Epochs until the last one or until none has improved for long; leaves the towers at the best."""
     modules, training = towers.modules(), config.training
+    if towers.average is not None:
+        modules["average"] = towers.average
     modules["objective"] = objective.memory  # so that checkpoints hold it
     progress = load_checkpoint(run.checkpoint, modules, towers.optimisers)
     while progress.epoch < training.epochs and not progress.is_over(training.patience):
         loss, rows = _run_epoch(towers, objective, progress.epoch, config, run)
-        score = None if later is None else later.ndcg(towers.query, towers.candidate, objective)
+        score = None if later is None else later.ndcg(*towers.result(), objective)
         progress.advance(score, modules)
         if run.writes:
             save_checkpoint(run.writes, progress, modules, towers.optimisers)
@@ -196,7 +208,7 @@ def _run_epoch(
     training, device = config.training, objective.device
     rng = np.random.default_rng([training.seed, epoch, run.rank])
     torch.manual_seed(int(rng.integers(1 << 31)))  # dropout: an epoch that is run again draws the same
-    cool(towers.optimisers, cosine(epoch, training.epochs))
+    _cool(towers.optimisers, _cosine(epoch, training.epochs))
     mines = training.hard_negatives and epoch > 0  # towers that know nothing yet find nothing hard
     previous = objective.index_vectors(towers.candidate) if mines else None
     towers.query.train()
@@ -216,8 +228,7 @@ def _run_epoch(
         for optimiser in towers.optimisers:
             optimiser.zero_grad()
         loss.backward()
-        for optimiser in towers.optimisers:
-            optimiser.step()
+        towers.step()
         total += loss.detach() * len(batch)
         rows += len(batch)
     mean = float(total) / max(rows, 1)
@@ -241,6 +252,9 @@ def _new_towers(
     if warm_start is not None:
         start_warm(towers.modules(), warm_start, content.ids)
     towers.optimisers = optimisers_of(towers.modules(), config)
+    if config.training.weight_averaging:
+        averaging = get_ema_multi_avg_fn(config.training.weight_averaging)
+        towers.average = AveragedModel(towers.modules(), multi_avg_fn=averaging)
     return towers
 
 
@@ -267,9 +281,21 @@ def optimisers_of(modules: nn.Module, config: TwoTowerConfig) -> list[torch.opti
     return optimisers
 
 
+def _cool(optimisers: list[torch.optim.Optimizer], share: float) -> None:
+    """Set every learning rate to a share of what it was at the start."""
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = share * group.setdefault("initial_lr", group["lr"])
+
+
+def _cosine(epoch: int, epochs: int) -> float:
+    """From 1 down to almost nothing in the last epoch."""
+    return 0.5 * (1 + float(np.cos(np.pi * epoch / epochs)))
+
+
 def _artefact(trained: TrainedTowers) -> RetrieverArtefact:
-    content, features, config = trained.content, trained.objective.latest_features(), trained.config
-    spool = trained.objective.spool
+    objective, config = trained.objective, trained.config
+    content, features, spool = objective.content, objective.latest_features(), objective.spool
     embeddings = trained.item_vectors()
     modules = _modules(trained.query, trained.candidate).cpu()
     return RetrieverArtefact(

@@ -82,6 +82,21 @@ def test_repeated_item_is_not_its_own_negative() -> None:
     assert loss.item() == pytest.approx(nats(3 / 4, 6 / 12, 5 / 6))
 
 
+def test_rows_of_another_block_are_no_negatives() -> None:
+    # rows 0 and 1 are one block, row 2 another; the uniform column is there for all
+    query, candidate = towers([[3, 1, 9, 1], [2, 6, 9, 2], [9, 9, 5, 5]])
+    options = {"temperature": 1.0, "item_idx": torch.tensor([7, 8, 9, 1]), "log_q": uncorrected(4)}
+    loss = sampled_softmax_loss(query, candidate, blocks=torch.tensor([0, 0, 1]), **options)
+    assert loss.item() == pytest.approx(nats(3 / 5, 6 / 10, 5 / 10))
+
+
+def test_one_block_is_the_whole_batch() -> None:
+    query, candidate = towers([[3, 1, 4], [2, 6, 1]])
+    options = {"temperature": 1.0, "item_idx": torch.tensor([7, 8, 9]), "log_q": uncorrected(3)}
+    loss = sampled_softmax_loss(query, candidate, blocks=torch.zeros(2, dtype=torch.int64), **options)
+    assert torch.equal(loss, sampled_softmax_loss(query, candidate, **options))
+
+
 def test_other_known_positives_are_masked() -> None:
     query, candidate = towers([[3, 1, 4], [2, 6, 1]])
     known = torch.tensor([[0, 2], [1, 0]])

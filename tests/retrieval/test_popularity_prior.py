@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from retrieval.index import NO_IDS, Index
 from retrieval.popularity_prior import extend_candidates, extend_query, log_prior
 
 # items 0..6 with the topics: 0: a, 1: a, 2: a b, 3: b, 4 (new): a b, 5 (new): c, 6 (new): none, 7 (new): a c
@@ -58,6 +59,15 @@ def test_extra_dimension_ranks_as_the_corrected_score() -> None:
     extended = extend_query(query) @ extend_candidates(candidates, prior, alpha=0.7, temperature=0.05).T
     wanted = query @ candidates.T / 0.05 + 0.7 * prior
     assert np.array_equal(np.argsort(-extended, axis=1), np.argsort(-wanted, axis=1))
+
+
+def test_an_index_of_the_longer_vectors_ranks_by_the_corrected_score() -> None:
+    rng = np.random.default_rng(2)
+    query, candidates = (rng.normal(size=shape).astype(np.float32) for shape in ((1, 8), (50, 8)))
+    prior = np.log(rng.dirichlet(np.ones(50))).astype(np.float32)
+    index = Index.build(extend_candidates(candidates, prior, alpha=0.7, temperature=0.05), np.arange(100, 150))
+    found = index.search(extend_query(query)[0], 50, NO_IDS)
+    assert found.item_ids.tolist() == (100 + np.argsort(-(query @ candidates.T / 0.05 + 0.7 * prior)[0])).tolist()
 
 
 def test_alpha_zero_changes_no_score() -> None:

@@ -24,6 +24,9 @@ EACH = {
     "free norms": TowerConfig(
         dim=16, hidden=64, unit_norm=False, history_length=8, attention_length=6, word_buckets=64, author_buckets=64
     ),
+    "no counts": TowerConfig(
+        dim=16, hidden=64, uses_counts=False, history_length=8, attention_length=6, word_buckets=64, author_buckets=64
+    ),
 }  # fmt: skip
 
 
@@ -75,6 +78,28 @@ def test_onnx_and_torch_agree_and_give_the_same_order(config: TowerConfig) -> No
     assert (np.diff(ordered, axis=1) <= 1e-5).all()  # the same order up to ties
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_an_item_is_the_same_however_often_it_was_chosen_only_where_counts_are_not_read(reads: bool) -> None:
+    _, candidate, content, _ = towers(TowerConfig(dim=8, hidden=8, uses_counts=reads))
+    arrays = items_at(content)
+    with torch.no_grad():
+        now = candidate(**tensors(arrays))
+        later = candidate(**tensors(arrays | {"counts": arrays["counts"] + 1}))
+    assert torch.equal(now, later) != reads
+
+
+def test_a_history_begins_as_a_plain_mean_where_no_place_is_forgotten() -> None:
+    history = np.random.default_rng(0).permutation(8)
+    for decay, is_plain in ((0.0, True), (0.5, False)):
+        query, _, _, features = towers(TowerConfig(dim=8, hidden=8, history_length=8, place_decay=decay))
+        arrays = features.arrays() | {"history_ages": np.ones_like(features.history_ages)}
+        rows = {"history", "history_kinds"}
+        other = {name: array[:, history] if name in rows else array for name, array in arrays.items()}
+        with torch.no_grad():
+            same = torch.allclose(query(**tensors(arrays)), query(**tensors(other)), atol=1e-6)
+        assert same == is_plain
+
+
 @pytest.mark.parametrize("config", EACH.values(), ids=EACH)
 def test_the_vector_of_a_query_does_not_depend_on_its_neighbours(config: TowerConfig) -> None:
     query, _, _, features = towers(config)
@@ -119,10 +144,12 @@ def test_ids_are_hidden_in_training_only() -> None:
         (TowerConfig, {"word_buckets": 1}),
         (TowerConfig, {"dropout": 1.0}),
         (TowerConfig, {"dim": 15}),
+        (TowerConfig, {"place_decay": -0.1}),
         (TrainingConfig, {"batch_size": 0}),
         (TrainingConfig, {"temperature": 0.0}),
         (TrainingConfig, {"half_life_days": 0.0}),
         (TrainingConfig, {"uniform_negatives": -1}),
+        (TrainingConfig, {"weight_averaging": 1.0}),
     ],
 )
 def test_sizes_that_no_training_could_use_are_refused(config: type, options: dict[str, float]) -> None:

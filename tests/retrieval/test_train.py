@@ -17,9 +17,10 @@ from retrieval.config import ConfigError, Encoder, Negatives, PositiveCorrection
 from retrieval.content import ItemContent
 from retrieval.encoding import QueryEncoder
 from retrieval.features import encode_states
+from retrieval.log_q import draw_probabilities
 from retrieval.query_state import QueryState
 from retrieval.towers import QueryTower
-from retrieval.train import EpochDone, train_retriever
+from retrieval.train import EpochDone, train_retriever, train_towers
 from retrieval.training_errors import NotFinite, TrainingStopped
 from tests.retrieval.worlds import SMALL, UNTIL, catalogue, positives
 
@@ -79,11 +80,23 @@ def vector_of(artefact: RetrieverArtefact, state: QueryState) -> np.ndarray:
         training(negatives=Negatives.SAMPLED, uniform_negatives=16),
         training(negatives=Negatives.SAMPLED, uniform_negatives=16, positive_correction=PositiveCorrection.OWN),
         training(negatives=Negatives.SAMPLED, uniform_negatives=16, hard_negatives=2, hard_skip=1, hard_window=6),
+        training(negatives=Negatives.SAMPLED, uniform_negatives=0, in_batch_negatives=15, streaming_rate=0.001),
         training(negatives=Negatives.GRAMIAN, uniform_negatives=16, epochs=25),
+        training(negatives=Negatives.GRAMIAN, uniform_negatives=16, epochs=25, gramian_rate=0.2, gramian_weight=3.0),
         replace(SMALL, towers=replace(SMALL.towers, encoder=Encoder.ATTENTION)),
         replace(SMALL, towers=replace(SMALL.towers, unit_norm=False)),
     ],
-    ids=["all negatives", "sampled", "own correction", "hard", "gramian", "attention", "free norms"],
+    ids=[
+        "all negatives",
+        "sampled",
+        "own correction",
+        "hard",
+        "blocks, streaming",
+        "gramian",
+        "averaged gramian",
+        "attention",
+        "free norms",
+    ],
 )
 @pytest.mark.usefixtures("without_export")
 def test_a_world_of_two_tastes_is_recovered(config: TwoTowerConfig) -> None:
@@ -138,16 +151,61 @@ def test_the_same_seed_gives_the_same_vectors_and_another_one_does_not() -> None
     assert not np.allclose(first.item_embeddings, other.item_embeddings)
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        SMALL,
+        training(negatives=Negatives.SAMPLED, uniform_negatives=8, streaming_rate=0.01),
+        training(negatives=Negatives.GRAMIAN, uniform_negatives=8, gramian_rate=0.1),
+        training(weight_averaging=0.9),
+    ],
+    ids=["all negatives", "streaming", "averaged gramian", "averaged weights"],
+)
 @pytest.mark.usefixtures("without_export")
-def test_a_training_that_was_stopped_goes_on_to_the_same_result(tmp_path: Path) -> None:
+def test_a_training_that_was_stopped_goes_on_to_the_same_result(config: TwoTowerConfig, tmp_path: Path) -> None:
     checkpoint = tmp_path / "training.pt"
     seen: list[EpochDone] = []
     with pytest.raises(TrainingStopped):
-        learn(checkpoint=checkpoint, on_epoch=seen.append, should_stop=lambda: len(seen) == 3)
-    resumed = learn(checkpoint=checkpoint, on_epoch=seen.append)
+        learn(config, checkpoint=checkpoint, on_epoch=seen.append, should_stop=lambda: len(seen) == 3)
+    resumed = learn(config, checkpoint=checkpoint, on_epoch=seen.append)
     assert [done.epoch for done in seen] == [1, 2, 3, 4, 5, 6]
-    np.testing.assert_array_equal(resumed.item_embeddings, learn().item_embeddings)
+    whole = learn(config)
+    np.testing.assert_array_equal(resumed.item_embeddings, whole.item_embeddings)
+    assert set(resumed.weights) == set(learn(training(epochs=1)).weights)  # towers alone, not what the loss remembers
     assert not checkpoint.exists()
+
+
+@pytest.mark.usefixtures("without_export")
+def test_averaged_weights_are_the_exponential_average_over_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    step = train._Towers.step
+
+    def watched(towers: train._Towers) -> None:
+        step(towers)
+        seen.append(towers.candidate.items.weight.detach().clone())
+
+    monkeypatch.setattr(train._Towers, "step", watched)
+    towers = train_towers([positives()], catalogue(), training(weight_averaging=0.8), until=UNTIL)
+    expected = seen[0]
+    for weight in seen[1:]:
+        expected = 0.8 * expected + 0.2 * weight
+    assert torch.allclose(towers.candidate.items.weight, expected, atol=1e-6)
+
+
+@pytest.mark.usefixtures("without_export")
+def test_towers_alone_are_those_of_the_artefact() -> None:
+    towers = train_towers([positives()], catalogue(), SMALL, until=UNTIL)
+    np.testing.assert_array_equal(towers.item_vectors(), learn().item_embeddings)
+
+
+def test_a_streaming_estimate_has_seen_every_row_and_comes_near_the_counts() -> None:
+    config = training(negatives=Negatives.SAMPLED, uniform_negatives=8, streaming_rate=0.001)
+    seen: list[EpochDone] = []
+    towers = train_towers([positives()], catalogue(), config, until=UNTIL, on_epoch=seen.append)
+    estimate = towers.objective.memory.streaming()
+    assert estimate.examples == sum(done.rows for done in seen)
+    counted = draw_probabilities(towers.objective.spool.expected_draws)
+    assert np.abs(np.log(estimate.probability(np.arange(24)) / counted)).max() < 0.4
 
 
 @pytest.mark.usefixtures("without_export")
