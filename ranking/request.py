@@ -142,7 +142,9 @@ class ItemTable:
         if self.vectors.ndim != 2 or len(self.vectors) != num_items:
             raise RequestError(f"vectors is {self.vectors.shape}, but there are {num_items} items.")
         if self.topic_offsets[-1] != len(self.topics):
-            raise RequestError(f"topic_offsets end at {self.topic_offsets[-1]}, but there are {len(self.topics)} topics.")
+            raise RequestError(
+                f"topic_offsets end at {self.topic_offsets[-1]}, but there are {len(self.topics)} topics."
+            )
         if (np.diff(self.item_ids) <= 0).any():
             raise RequestError("item_ids must rise: each item has one row, found by bisection.")
 

@@ -10,6 +10,7 @@ Exit codes: 0 done, 1 pip failed (its own words are above), 2 this Python cannot
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import importlib.util
 import os
@@ -31,7 +32,7 @@ def main() -> int:
     wanted = _fingerprint()
     if STAMP.exists() and STAMP.read_text() == wanted and _works(["-c", ""]):
         return 0
-    problem = _unusable_python()
+    problem = _unusable_python() or _missing_library()
     if problem:
         sys.stderr.write(f"{problem}\n")
         return 2
@@ -75,6 +76,16 @@ def _unusable_python() -> str:
     """One line on what this Python lacks, or nothing."""
     if not all(importlib.util.find_spec(module) for module in ("venv", "ensurepip")):
         return f"{sys.executable} lacks its venv module. On Debian and Ubuntu: apt install python3-venv"
+    return ""
+
+
+def _missing_library() -> str:
+    """One line on what LightGBM's wheel for Linux expects of the system, or nothing."""
+    if sys.platform == "linux":
+        try:
+            ctypes.CDLL("libgomp.so.1")
+        except OSError:
+            return "LightGBM needs libgomp.so.1, which is not here. On Debian and Ubuntu: apt install libgomp1"
     return ""
 
 
