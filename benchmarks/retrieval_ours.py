@@ -29,10 +29,42 @@ CONFIG = TwoTowerConfig(
     TowerConfig(dim=128, hidden=128, history_length=200, dropout=0.2, id_dropout=0.05, history_dropout=0.4),
     TrainingConfig(epochs=5, temperature=0.1, half_life_days=None, most_per_reader=100_000, refresh_interval_h=7 * 24),
 )
-"""One configuration for all protocols, chosen on validation events of ML-100K (docs/retrieval.md has the tries).
+"""For what comes next (A, B and cold), chosen on validation events of ML-100K (docs/retrieval.md has the tries).
 
 Unlike the site's defaults a positive loses no weight with age and no reader is capped: the peers have neither.
 """
+
+LASTING_TASTE_CONFIG = TwoTowerConfig(
+    TowerConfig(
+        dim=256,
+        hidden=256,
+        history_length=200,
+        id_dropout=0.05,
+        history_dropout=0.5,
+        unit_norm=False,
+        place_decay=0,
+        uses_counts=False,
+    ),
+    TrainingConfig(
+        epochs=4,
+        batch_size=1024,
+        learning_rate=2e-4,
+        weight_decay=0.1,
+        temperature=0.1,
+        half_life_days=None,
+        most_per_reader=200,
+        spectral_ridge=1000,
+        weight_averaging=0.99,
+        refresh_interval_h=1_000_000,
+    ),
+)
+"""For taste whatever the time (protocol C), chosen on its validation events: nothing in it knows what was popular when,
+and batches are drawn from all times alike."""
+
+
+def config_for(split: Split) -> TwoTowerConfig:
+    """As the peers' settings are chosen for each protocol."""
+    return LASTING_TASTE_CONFIG if split.name.startswith("C") else CONFIG
 
 
 ASKED_FOR = 500
@@ -47,22 +79,27 @@ def fit_two_tower(dataset: Ratings, split: Split, *, seed: int) -> Scorer:
 def fit_union(dataset: Ratings, split: Split, *, seed: int) -> Scorer:
     """The two towers, co-visitation, walks over its graph, and iALS read for the next choice and for lasting taste:
     the first 500 of each, fused by reciprocal rank."""
+    return _Union(dataset, TwoTower(dataset, trained(dataset, split, seed)), fit_others(dataset, split, seed))
+
+
+def fit_others(dataset: Ratings, split: Split, seed: int) -> tuple[Source, ...]:
+    """What the union asks beside the two towers."""
     events = dataset.interactions.take(split.train_rows)
     graph = CovisitationGraph.fit(events, CovisitationGraphConfig())
     als = ImplicitAls.fit(events, ImplicitAlsConfig(seed=seed))
-    others = (
+    return (
         Covisitation.fit(graph, CovisitationConfig()),
         GraphWalk.fit(graph, GraphWalkConfig()),
         als,
         als.reading(LASTING_TASTE, name="implicit_als_taste"),
     )
-    return _Union(dataset, TwoTower(dataset, trained(dataset, split, seed)), others)
 
 
 @lru_cache(maxsize=1)  # by identity: the union is asked for right after the towers alone, with the same split
-def trained(dataset: Ratings, split: Split, seed: int, config: TwoTowerConfig = CONFIG) -> RetrieverArtefact:
+def trained(dataset: Ratings, split: Split, seed: int, config: TwoTowerConfig | None = None) -> RetrieverArtefact:
     """One training on the rows of `split`, as the site does it."""
-    config = replace(config, training=replace(config.training, seed=seed))
+    chosen = config or config_for(split)
+    config = replace(chosen, training=replace(chosen.training, seed=seed))
     newest_s = dataset.interactions.times_s[split.train_rows[-1]]
     until = datetime.fromtimestamp(newest_s + 1, UTC)
     return train_retriever(_positives(dataset, split, config), dataset.items, config, until=until)
@@ -93,7 +130,7 @@ class TwoTower:
 
 @dataclass(frozen=True, eq=False)
 class _Union:
-    """others: sources that are asked beside the towers. To them every event is a click, as to the peers."""
+    """others: sources that are asked beside the towers."""
 
     dataset: Ratings
     two_tower: TwoTower
@@ -105,25 +142,28 @@ class _Union:
         scores = np.full_like(by_towers, -np.inf)
         for row, of_towers in enumerate(by_towers):
             seen = np.unique(self.dataset.item_idx[queries.history[row]])
-            state = self._state(queries, row)
+            state = query_state(self.dataset, queries, row)
             named = {source.name: source.candidates(state, ASKED_FOR, exclude=state.history) for source in self.others}
-            named["two_tower"] = self._first(of_towers, seen)
+            named["two_tower"] = first_unseen(self.dataset, of_towers, seen, ASKED_FOR)
             fused = fuse(unite(named), FusionConfig())
             scores[row, self.dataset.item_map.idx_of(fused.item_ids)] = fused.scores
         return scores
 
-    def _state(self, queries: Queries, row: int) -> QueryState:
-        events, history = self.dataset.interactions, queries.history[row]
-        at_s = queries.at_s[row]
-        return QueryState(
-            at=datetime.fromtimestamp(at_s, UTC),
-            history=events.item_ids[history],
-            history_kinds=("click",) * len(history),
-            history_ages_s=(at_s - events.times_s[history]).astype(np.float32),
-        )
 
-    def _first(self, scores: np.ndarray, seen: np.ndarray) -> Candidates:
-        left = scores.copy()
-        left[seen] = -np.inf
-        first = np.argsort(-left, kind="stable")[: min(ASKED_FOR, len(left) - len(seen))]
-        return Candidates(self.dataset.item_map.item_ids[first], left[first])
+def query_state(dataset: Ratings, queries: Queries, row: int) -> QueryState:
+    """One query as sources other than the towers get it: every event is a click to them, as it is to the peers."""
+    events, history, at_s = dataset.interactions, queries.history[row], queries.at_s[row]
+    return QueryState(
+        at=datetime.fromtimestamp(at_s, UTC),
+        history=events.item_ids[history],
+        history_kinds=("click",) * len(history),
+        history_ages_s=(at_s - events.times_s[history]).astype(np.float32),
+    )
+
+
+def first_unseen(dataset: Ratings, scores: np.ndarray, seen: np.ndarray, k: int) -> Candidates:
+    """The `k` best of (num_items,) scores, none of `seen`, distinct item_idx."""
+    left = scores.copy()
+    left[seen] = -np.inf
+    first = np.argsort(-left, kind="stable")[: min(k, len(left) - len(seen))]
+    return Candidates(dataset.item_map.item_ids[first], left[first])

@@ -114,6 +114,8 @@ class TrainingConfig:
     impression_weight: of the pairwise term against items that a row's reader saw and did not choose; 0 leaves it out.
     half_life_days: of a positive's weight, counted back from the end of the window; None for no decay.
     most_per_reader: rows that one reader gives to an epoch, at most.
+    spectral_ridge: item rows begin as the first singular directions of what readers chose, shrunk by this ridge
+    (`spectral_start.py`); None for random rows. Only for free norms, of which that linear model makes use.
     weight_averaging: how much of the average so far each step keeps; training gives the average of the weights over
     its steps (Polyak and Juditsky 1992), which generalises better than the last ones. 0: the last ones.
     refresh_interval_h: how often serving gets new item features. A batch lies within one such interval, and its
@@ -145,6 +147,7 @@ class TrainingConfig:
     impression_weight: float = 0.0
     half_life_days: float | None = 30.0
     most_per_reader: int = 50
+    spectral_ridge: float | None = None
     weight_averaging: float = 0.0
     refresh_interval_h: float = 24.0
     sparse_tables_above: int = 50_000
@@ -160,6 +163,7 @@ class TrainingConfig:
         for name in ("uniform_negatives", "hard_negatives", "hard_skip", "impression_weight", "gramian_weight"):
             _require_not_negative(name, getattr(self, name))
         _require_not_negative("in_batch_negatives", self.in_batch_negatives or 0)
+        _require_not_negative("spectral_ridge", self.spectral_ridge or 0)
         if self.in_batch_negatives == self.uniform_negatives == 0:
             raise ConfigError("Neither in-batch nor uniform negatives: nothing to hold a positive against.")
         if self.streaming_rate is not None and not 0 < self.streaming_rate < 1:
@@ -188,3 +192,9 @@ class TrainingConfig:
 class TwoTowerConfig:
     towers: TowerConfig = field(default_factory=TowerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        if self.training.spectral_ridge is not None and self.towers.unit_norm:
+            raise ConfigError(
+                "spectral_ridge begins with vectors whose norms say how popular an item is: set unit_norm to False."
+            )

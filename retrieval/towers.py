@@ -87,6 +87,13 @@ class QueryTower(nn.Module):
             return F.normalize(vector, dim=1)
         return F.pad(vector, (0, 1), value=1.0)  # (n, dim + 1)
 
+    def start_at(self, vectors: Tensor) -> None:
+        """Begin as the mean of `vectors`, (num_items, dim), over a history, and little else."""
+        with torch.no_grad():
+            self.items.weight[FIRST_ITEM:] = vectors / len(self.mix)
+            self.kinds.weight.zero_()
+            _silence(self.hidden)
+
     def _kept(self, history: Tensor) -> Tensor:
         """The history less a random part of it: rows lose between nothing and twice the mean share."""
         if not self.training or not self.config.history_dropout:
@@ -141,6 +148,12 @@ class CandidateTower(nn.Module):
         if self.config.unit_norm:
             return F.normalize(vector, dim=1)
         return torch.cat([vector, self.biases(rows)], dim=1)  # (n, dim + 1)
+
+    def start_at(self, vectors: Tensor) -> None:
+        """Begin as `vectors`, (num_items, dim), and little else."""
+        with torch.no_grad():
+            self.items.weight[FIRST_ITEM:] = vectors
+            _silence(self.hidden)
 
     def _shown(self, rows: Tensor) -> Tensor:
         if not self.training or not self.config.id_dropout:
@@ -213,6 +226,14 @@ def _halving(width: int, config: TowerConfig) -> nn.Sequential:
         layers += [nn.Linear(width, size), nn.GELU(), nn.Dropout(config.dropout)]
         width, size = size, max(size // 2, config.dim)
     return nn.Sequential(*layers, nn.Linear(width, config.dim))
+
+
+def _silence(layers: nn.Sequential) -> None:
+    """Nearly: from exact zeros the layers before the last could not learn."""
+    last = layers[-1]
+    if isinstance(last, nn.Linear):
+        last.weight.mul_(_SMALL)
+        last.bias.zero_()
 
 
 def _mean(vectors: Tensor, rows: Tensor) -> Tensor:

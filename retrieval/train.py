@@ -23,8 +23,10 @@ from retrieval.config import TwoTowerConfig
 from retrieval.content import ItemContent
 from retrieval.export import exported
 from retrieval.features import QueryFeatures, encode_table
+from retrieval.negatives import KnownPositives
 from retrieval.objective import Objective, ObjectiveMemory
 from retrieval.snapshots import Snapshots
+from retrieval.spectral_start import start_spectral
 from retrieval.spool import fill_spool
 from retrieval.towers import CandidateTower, QueryTower
 from retrieval.training_errors import NotFinite, TrainingStopped
@@ -166,7 +168,7 @@ def _trained(  # noqa: PLR0917 - one task, from two doors
     with tempfile.TemporaryDirectory(prefix="retriever-rows-") as folder:
         spool = fill_spool(tables, content, Path(folder), until=until, towers=config.towers, training=config.training)
         device = _device()
-        towers = _new_towers(content, config, warm_start, device)
+        towers = _new_towers(spool.known, content, config, warm_start, device)
         width = config.towers.dim + (not config.towers.unit_norm)  # free norms have the item's bias too
         memory = ObjectiveMemory(config.training, len(content), width, device)
         snapshots = Snapshots(spool, len(content))
@@ -242,12 +244,18 @@ def _device() -> torch.device:
 
 
 def _new_towers(
-    content: ItemContent, config: TwoTowerConfig, warm_start: RetrieverArtefact | None, device: torch.device
+    known: KnownPositives,
+    content: ItemContent,
+    config: TwoTowerConfig,
+    warm_start: RetrieverArtefact | None,
+    device: torch.device,
 ) -> _Towers:
     sparse = len(content) > config.training.sparse_tables_above
     with _seeded(config.training.seed):
         query = QueryTower(len(content), config.towers, sparse=sparse)
         candidate = CandidateTower(len(content), config.towers, sparse=sparse)
+    if warm_start is None:
+        start_spectral(query, candidate, known, config.training)
     towers = _Towers(query.to(device), candidate.to(device))
     if warm_start is not None:
         start_warm(towers.modules(), warm_start, content.ids)
