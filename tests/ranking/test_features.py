@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 from math import exp, log, nan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -258,3 +259,8 @@ def test_the_table_for_the_documentation_has_a_row_a_feature() -> None:
     lines = feature_table(FEATURE_SET).splitlines()
     assert len(lines) == 2 + len(FEATURE_SET)
     assert "| `hour` | context | number | 0 to 24, where the reader is | always known |" in lines
+
+
+def test_the_page_on_ranking_has_every_feature_as_it_is_declared() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "ranking.md").read_text()
+    assert feature_table(FeatureSet.of(["SOURCE"])).strip() in page
