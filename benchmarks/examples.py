@@ -32,7 +32,7 @@ SMALL_SIZES, SMALL_DAYS = (100_000, 500_000), 1
 
 _BARE = {
     "feedback_slate": "id, visit_id, reader_public_id, reader_bucket, served_at, known_until, counts_as_of, surface, "
-    "first_position, release, policy, items, scores, propensities, branches",
+    "first_position, columns, release, policy, items, scores, propensities, branches",
     "feedback_slatedetail": "slate_id, feature_set, features",
     "feedback_view": "slate_id, position, viewed_at, received_at",
     "feedback_interaction": "visit_id, item_id, kind, happened_at, received_at, undo_received_at, dwell_ms, excluded",

@@ -47,6 +47,7 @@ SLATES = pa.schema(
         "counts_as_of": _TIME,
         "surface": pa.string(),
         "first_position": pa.int16(),
+        "columns": pa.int16(),
         "release": pa.int32(),
         "policy": pa.string(),
         "items": pa.list_(pa.int64()),
@@ -77,6 +78,7 @@ LABELLED_VISITS = pa.schema(
         "reader_bucket": pa.int16(),
         "slate_id": _UUID,
         "position": pa.int32(),
+        "columns": pa.int16(),
         "item_id": pa.int64(),
         "label": pa.dictionary(pa.int8(), pa.string()),
         "gain": pa.int8(),
@@ -96,7 +98,8 @@ LABELLED_VISITS = pa.schema(
 )
 """One row a reader x item x visit; rows of a visit adjacent, in the order in which they were served.
 
-position: absolute in the visit's scroll, from 0.  gain: of `kind`, the highest that stands; 0 and null unless positive.
+position: absolute in the visit's scroll, from 0.  columns: cards side by side where it was shown, null where the
+browser did not say; a place on the page is both.  gain: of `kind`, the highest that stands; 0 and null unless positive.
 features: little-endian float32 as the ranker used them, null where it used none.
 """
 

@@ -106,7 +106,7 @@ _COUNT = sql.SQL("""
 _SLATES = sql.SQL("""
     SELECT uuid_send(s.id) AS slate_id, uuid_send(s.visit_id) AS visit_id,
         uuid_send(s.reader_public_id) AS reader_public_id, s.reader_bucket, s.served_at, s.known_until, s.counts_as_of,
-        s.surface, s.first_position, s.release, s.policy, s.items, s.scores, s.propensities, s.branches,
+        s.surface, s.first_position, s.columns, s.release, s.policy, s.items, s.scores, s.propensities, s.branches,
         d.feature_set, d.features
     FROM feedback_slate AS s LEFT JOIN feedback_slatedetail AS d ON d.slate_id = s.id AND {detail_ids}
     WHERE {teaching}

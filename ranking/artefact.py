@@ -16,13 +16,14 @@ from ranking.calibration import Platt
 from ranking.click_model import ClickModel
 from ranking.config import ClickModelConfig, RankerConfig
 from ranking.features import FeatureSet
+from ranking.onnx_order import OnnxOrder
 from ranking.order import BoostedOrder, RetrievalOrder
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
 _DESCRIPTION = "ranker.json"
-_MODEL, _CLICK_MODEL = "model.txt", "click_model.txt"
+_MODEL, _TREES, _CLICK_MODEL = "model.txt", "model.onnx", "click_model.txt"
 
 
 class ArtefactError(Exception):
@@ -33,7 +34,8 @@ class ArtefactError(Exception):
 class RankerArtefact:
     """What training hands to serving; nothing else crosses.
 
-    order: LightGBM's, or retrieval's own (no reranking), which needs nothing else.
+    order: LightGBM's, as it was trained or as ONNX Runtime serves it; or retrieval's own (no reranking), which needs
+        nothing else.
     since, until: the window of the visits used, UTC; None where nothing was trained.
     gains: LightGBM's label_gain, by grade (`ranking.grades`).
     click_model: P(click), with its calibration; never of a bootstrap.
@@ -42,7 +44,7 @@ class RankerArtefact:
     Raises `ArtefactError` when these contradict each other.
     """
 
-    order: BoostedOrder | RetrievalOrder
+    order: BoostedOrder | OnnxOrder | RetrievalOrder
     since: datetime | None = None
     until: datetime | None = None
     gains: tuple[float, ...] = ()
@@ -54,7 +56,7 @@ class RankerArtefact:
 
     def __post_init__(self) -> None:
         _check_format(self.format_version)
-        if isinstance(self.order, BoostedOrder) and None in (self.since, self.until, self.config):
+        if not isinstance(self.order, RetrievalOrder) and None in (self.since, self.until, self.config):
             raise ArtefactError("A trained ranker says by which config, and on which window, it was trained.")
         if self.since is not None and self.until is not None and self.since > self.until:
             raise ArtefactError(f"The window ends at {self.until}, before it began at {self.since}.")
@@ -73,15 +75,19 @@ class RankerArtefact:
 def save(artefact: RankerArtefact, folder: Path) -> None:
     """Write a new folder: files first, the manifest with their checksums last, then the folder gets its name.
 
-    Raises FileExistsError for a folder that is there already: artefacts are never edited.
+    LightGBM's trees are written as its text and as ONNX, which is what will be served; so this needs onnx.
+    Raises FileExistsError for a folder that is there already: artefacts are never edited. Raises `ArtefactError` where
+    the two score rows differently.
     """
     if folder.exists():
         raise FileExistsError(f"{folder} is there already; a ranker is written once, into a folder of its own.")
+    order = _as_served(artefact.order)
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    if isinstance(artefact.order, BoostedOrder):
-        (unfinished / _MODEL).write_bytes(artefact.order.model.text.encode())
+    if isinstance(order, OnnxOrder):
+        (unfinished / _MODEL).write_bytes(order.boosted.model.text.encode())
+        (unfinished / _TREES).write_bytes(order.trees)
     if artefact.click_model is not None:
         (unfinished / _CLICK_MODEL).write_bytes(artefact.click_model.model.text.encode())
     (unfinished / _DESCRIPTION).write_text(json.dumps(_description(artefact), indent=1, allow_nan=False))
@@ -94,8 +100,11 @@ def save(artefact: RankerArtefact, folder: Path) -> None:
 
 
 def load(folder: Path) -> RankerArtefact:
-    """What `save` wrote. Raises `ArtefactError` for a folder that is incomplete, damaged, of another format, or whose
-    model reads other features than this code builds."""
+    """What `save` wrote, its order asked of ONNX Runtime.
+
+    LightGBM is not imported before contributions are asked for, nor onnx at all. Raises `ArtefactError` for a folder
+    that is incomplete, damaged, of another format, or whose model reads other features than this code builds.
+    """
     _check_files(folder)
     description = json.loads((folder / _DESCRIPTION).read_text())
     _check_format(description["format_version"])
@@ -146,11 +155,26 @@ def _feature_set(found: dict[str, Any], folder: Path) -> FeatureSet:
     )
 
 
-def _order(found: dict[str, Any], feature_set: FeatureSet, folder: Path) -> BoostedOrder | RetrievalOrder:
+def _as_served(order: BoostedOrder | OnnxOrder | RetrievalOrder) -> OnnxOrder | RetrievalOrder:
+    if isinstance(order, RetrievalOrder):
+        return order
+    from ranking.onnx_export import as_served, check_same  # noqa: PLC0415 - needs onnx, which serving does without
+
+    try:
+        if isinstance(order, BoostedOrder):
+            return as_served(order)
+        check_same(order)
+    except ValueError as wrong:
+        raise ArtefactError(f"This ranker cannot be served, so it is not saved. {wrong}") from wrong
+    return order
+
+
+def _order(found: dict[str, Any], feature_set: FeatureSet, folder: Path) -> OnnxOrder | RetrievalOrder:
     try:
         if found["kind"] == "retrieval":
             return RetrievalOrder(feature_set, found["source"])
-        return BoostedOrder(feature_set, TreeModel((folder / _MODEL).read_bytes().decode()))
+        boosted = BoostedOrder(feature_set, TreeModel((folder / _MODEL).read_bytes().decode()))
+        return OnnxOrder(boosted, (folder / _TREES).read_bytes())
     except ValueError as wrong:
         raise ArtefactError(f"{folder}: {wrong} Train it again.") from wrong
 

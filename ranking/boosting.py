@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import lightgbm as lgb
 import numpy as np
 
-QUIET = {"verbosity": -1}
+from ranking.tree_text import column_names
 
-_LAST_LINE = "\nend of trees\n"
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 
 @dataclass(frozen=True)
 class TreeModel:
-    """text: LightGBM's own format, which is what is stored. Raises ValueError for a text that it cannot read."""
+    """text: LightGBM's own format, which is what is stored.
+
+    LightGBM is imported, and the text read into it, only when more is asked of the model than its names: a web process
+    has its scores from ONNX Runtime (`ranking.onnx_order`), and so does without some 20 MB until somebody wants
+    contributions (300 trees of 63 leaves; with pandas and scikit-learn installed it is 150).
+    Raises ValueError for what is no model, or not all of one.
+    """
 
     text: str
 
     def __post_init__(self) -> None:
-        if _LAST_LINE not in self.text:  # LightGBM ends the whole process where a tree is missing
-            raise ValueError("This is no LightGBM model, or not all of one.")
-        try:
-            _ = self._booster
-        except lgb.basic.LightGBMError as wrong:
-            raise ValueError(f"This is no LightGBM model: {wrong}") from wrong
+        _ = self.names  # LightGBM ends the whole process where a tree is missing; this raises
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Of the columns, in order."""
-        return tuple(self._booster.feature_name())
+        return column_names(self.text)
 
     @property
     def num_trees(self) -> int:
@@ -59,7 +61,12 @@ class TreeModel:
 
     @cached_property
     def _booster(self) -> lgb.Booster:
-        return lgb.Booster(model_str=self.text)
+        import lightgbm as lgb  # noqa: PLC0415 - serving does without until contributions are asked for
+
+        try:
+            return lgb.Booster(model_str=self.text)
+        except lgb.basic.LightGBMError as wrong:
+            raise ValueError(f"This is no LightGBM model: {wrong}") from wrong
 
     def _check(self, features: np.ndarray) -> None:
         if features.ndim != 2 or features.shape[1] != len(self.names):

@@ -22,7 +22,10 @@ class EarlyRanker:
 
 
 def first_trees(order: BoostedOrder, num_trees: int) -> BoostedOrder:
-    """The same ranker after its first `num_trees`, which say the most. Raises ValueError for less than one."""
+    """The same ranker after its first `num_trees`, which say the most. Raises ValueError for less than one.
+
+    It asks LightGBM; where onnx is at hand, `onnx_export.as_served` makes it ONNX Runtime's.
+    """
     if num_trees < 1:
         raise ValueError(f"{num_trees} trees keep nothing apart; take at least one.")
     return BoostedOrder(order.feature_set, order.model.first(num_trees))

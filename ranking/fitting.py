@@ -9,8 +9,10 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from ranking.boosting import QUIET, TreeModel
+from ranking.boosting import TreeModel
 from ranking.features import FeatureSet
+
+_QUIET = {"verbosity": -1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ def grow(
     One number of threads and one seed give the same model to the byte.
     """
     fixed = {
-        **QUIET,
+        **_QUIET,
         "metric": "None",
         "deterministic": True,
         "force_row_wise": True,
@@ -62,7 +64,7 @@ def dataset(features: np.ndarray, names: tuple[str, ...], feature_set: FeatureSe
     """names: of all columns, those of the feature set among them, whose categories stay categories.
     columns: label, group, position, as LightGBM takes them."""
     return lgb.Dataset(
-        features, feature_name=list(names), categorical_feature=list(feature_set.categorical), params=QUIET, **columns
+        features, feature_name=list(names), categorical_feature=list(feature_set.categorical), params=_QUIET, **columns
     )
 
 

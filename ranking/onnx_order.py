@@ -7,17 +7,26 @@ from functools import cached_property
 
 import numpy as np
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as refusals
 
 from ranking.features import FeatureSet
-from ranking.order import BoostedOrder
+from ranking.order import BoostedOrder, check_width
+
+_REFUSALS = (
+    refusals.Fail,
+    refusals.InvalidArgument,
+    refusals.InvalidGraph,
+    refusals.InvalidProtobuf,
+    refusals.NotImplemented,
+)
 
 
 @dataclass(frozen=True)
 class OnnxOrder:
-    """boosted: the model, which alone can explain itself.  trees: the same as `onnx_trees.trees_as_onnx` wrote it.
+    """boosted: the model, which alone can explain itself.  trees: the same as `onnx_export.as_served` wrote it.
 
     Scores differ from LightGBM's by rounding to float32. Safe to use from several threads.
-    Raises ValueError for trees that read another number of columns.
+    Raises ValueError for trees that ONNX Runtime cannot read, or that read another number of columns.
     """
 
     boosted: BoostedOrder
@@ -33,14 +42,15 @@ class OnnxOrder:
         return self.boosted.feature_set
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """(n,) float32, the highest first."""
+        """(n,) float32, the highest first. Raises ValueError for features of another width."""
+        check_width(features, self.feature_set)
         if not len(features):
             return np.empty(0, np.float32)
         [scores] = self._session.run(None, {self._session.get_inputs()[0].name: features})
         return scores[:, 0]
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
-        """(n, len(feature_set) + 1) float64, LightGBM's: rows sum to its scores."""
+        """(n, len(feature_set) + 1) float64, LightGBM's: rows sum to its scores. The first call imports it."""
         return self.boosted.contributions(features)
 
     @cached_property
@@ -48,4 +58,7 @@ class OnnxOrder:
         """One thread: a web process has others to do."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        return ort.InferenceSession(self.trees, options, providers=["CPUExecutionProvider"])
+        try:
+            return ort.InferenceSession(self.trees, options, providers=["CPUExecutionProvider"])
+        except _REFUSALS as wrong:
+            raise ValueError(f"ONNX Runtime {ort.__version__} cannot read these trees: {wrong}") from wrong

@@ -8,14 +8,15 @@ from typing import Protocol
 import numpy as np
 
 from ranking.boosting import TreeModel
+from ranking.feature_facts import FUSION_K0
 from ranking.features import FeatureSet
-
-NOT_NAMED = np.float32(-1_000_000)
-"""Score of a candidate that the source did not name: below all that it did."""
 
 
 class Order(Protocol):
-    """features: (n, len(feature_set)) float32, NaN for missing, of `build_features`; n may be 0."""
+    """features: (n, len(feature_set)) float32, NaN for missing, of `build_features`; n may be 0.
+
+    What is said of a row does not depend on the other rows, so that some candidates can be explained without the rest.
+    """
 
     @property
     def feature_set(self) -> FeatureSet: ...
@@ -32,7 +33,9 @@ class Order(Protocol):
 class RetrievalOrder:
     """No reranking: the order of one source, or, without one, reciprocal-rank fusion of all.
 
-    The score of a candidate is minus its rank in that source.  Raises ValueError for a source that the set has not.
+    The score of a candidate is what the source adds to the fusion, 1 / (60 + rank from 1), and 0 where it did not name
+    it: near the last of those it named, as a softmax over scores wants it.
+    Raises ValueError for a source that the set has not.
     """
 
     feature_set: FeatureSet
@@ -43,11 +46,9 @@ class RetrievalOrder:
             raise ValueError(f"{self.source} is not among the sources {self.feature_set.sources}.")
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        _check_width(features, self.feature_set)
+        check_width(features, self.feature_set)
         values = features[:, self._column]
-        if self.source is None:
-            return np.nan_to_num(values, nan=0.0)
-        return np.where(np.isnan(values), NOT_NAMED, -values)
+        return np.nan_to_num(values if self.source is None else 1 / (FUSION_K0 + 1 + values), nan=0.0)
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
         """All of it from one column."""
@@ -93,6 +94,7 @@ def rank_feature(source: str) -> str:
     return f"{source}_rank"
 
 
-def _check_width(features: np.ndarray, feature_set: FeatureSet) -> None:
+def check_width(features: np.ndarray, feature_set: FeatureSet) -> None:
+    """Raises ValueError for features that are not (n, columns of the set)."""
     if features.ndim != 2 or features.shape[1] != len(feature_set):
         raise ValueError(f"features is {features.shape}, but the feature set has {len(feature_set)} columns.")

@@ -78,10 +78,6 @@ class SlotChances:
         """Probability that a certain one of the `num_open` items outside that may stand here is shown."""
         return self.of_outside / num_open
 
-    def of_candidates(self) -> dict[int, float]:
-        """All candidates that have a chance, and it. What is missing to 1 goes to items from outside."""
-        return {candidate: self.of_candidate(candidate) for candidate in {self.greedy, *self.pool}}
-
     def draw(self, way: float, within: float) -> tuple[Branch, int | None]:
         """The branch, and the candidate, None for one from outside. way, within: uniform in [0, 1)."""
         if way < self.of_greedy:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ranking.artefact import RankerArtefact
 from ranking.boosting import TreeModel
-from ranking.click_model import ClickModel, examination, train_click_model
+from ranking.click_model import ClickModel
+from ranking.click_training import examination, train_click_model
 from ranking.config import RankerConfig
 from ranking.debiasing import position_keys
 from ranking.features import FeatureSet

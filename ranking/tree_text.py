@@ -10,6 +10,7 @@ import numpy as np
 _CATEGORICAL, _DEFAULT_LEFT, _MISSING_SHIFT = 1, 2, 2  # bits of decision_type
 _ZERO_IS_MISSING, _NAN_IS_MISSING = 1, 2
 _WORD_BITS = 32
+_END = "\nend of trees\n"
 
 
 class ModelTextError(ValueError):
@@ -38,12 +39,20 @@ class Trees:
     columns: int
 
 
+def column_names(text: str) -> tuple[str, ...]:
+    """What the model reads, in order. Raises `ModelTextError` for what is no model, or not all of one."""
+    names = _lines(text.partition("\nTree=")[0]).get("feature_names")
+    if names is None or _END not in text:
+        raise ModelTextError("This is no LightGBM model, or not all of one.")
+    return tuple(names.split())
+
+
 def read_trees(text: str) -> Trees:
     """Each row of float32 falls into the leaf into which LightGBM sends it.
 
     Raises `ModelTextError` for several scores a row, linear trees, averaged trees, and zeros that count as missing.
     """
-    header, *trees = text.partition("\nend of trees")[0].split("\nTree=")
+    header, *trees = text.partition(_END)[0].split("\nTree=")
     facts = _lines(header)
     if facts.get("num_tree_per_iteration") != "1" or "average_output" in header.splitlines():
         raise ModelTextError("Only a model with one score a row, the sum of its trees, is read.")

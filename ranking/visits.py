@@ -61,7 +61,7 @@ class Visits:
     Rows of a bootstrap (positives and assumed negatives) are a type of their own: no position, no negatives that were
     seen, never in one part with impressions. There, sources may have learned from what *other* readers did later
     (history that was cut off reader by reader has no common moment), so known_until_s and trained_until_s mean the
-    reader's own interactions: her label events are among neither.
+    reader's own interactions, and no label event is among them.
 
     Raises `LeakError` for a row that knows, or was scored by what knows, something later than its serving;
     `VisitsError` for columns that do not fit, a visit that stands twice, labels and gains that contradict each other.

@@ -246,6 +246,14 @@ def test_rows_of_a_visit_are_adjacent_and_in_the_order_of_serving(log: Log) -> N
     assert table["position"].to_pylist() == [0, 0, 1, 24, 25]
 
 
+def test_each_row_says_in_how_many_columns_its_slate_stood(log: Log) -> None:
+    """A visit on a screen that was turned has two grids; a browser without scripts says nothing."""
+    log.slate([1, 2], viewed=None, columns=4)
+    log.slate([3], served=1, first_position=2, viewed=None, columns=2)
+    log.slate([4], served=2, first_position=3, viewed=None)
+    assert [(row["item_id"], row["columns"]) for row in log.rows()] == [(1, 4), (2, 4), (3, 2), (4, None)]
+
+
 def test_each_row_carries_the_exact_bytes_of_its_features(log: Log) -> None:
     log.slate([1], viewed=None)
     log.slate([2, 3], served=1, viewed=None, feature_set="three", features=struct.pack("<6f", 1, 2, 3, 4, 5, 6))

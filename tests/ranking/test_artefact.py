@@ -13,7 +13,9 @@ from ranking import artefact as artefact_module
 from ranking import features as features_module
 from ranking.artefact import MANIFEST, ArtefactError, RankerArtefact, load, save
 from ranking.features import FeatureSet
-from ranking.order import RetrievalOrder
+from ranking.onnx_order import OnnxOrder
+from ranking.onnx_trees import trees_as_onnx
+from ranking.order import BoostedOrder, RetrievalOrder
 from ranking.train import train_ranker
 from tests.ranking.visit_worlds import FAST, FEATURE_SET, SINCE, UNTIL, position_biased_log
 
@@ -35,16 +37,38 @@ def rewritten(folder: Path, change: dict[str, Any]) -> None:
 
 
 def test_saving_and_loading_changes_nothing(trained: RankerArtefact, tmp_path: Path) -> None:
+    """But who is asked for scores: afterwards ONNX Runtime, still LightGBM for contributions."""
     save(trained, tmp_path / "one")
     loaded = load(tmp_path / "one")
     for field in fields(RankerArtefact):
-        assert getattr(loaded, field.name) == getattr(trained, field.name), field.name
-    np.testing.assert_array_equal(loaded.order.scores(LOG.features), trained.order.scores(LOG.features))
+        if field.name != "order":
+            assert getattr(loaded, field.name) == getattr(trained, field.name), field.name
+    assert isinstance(loaded.order, OnnxOrder)
+    assert loaded.order.boosted == trained.order
+    np.testing.assert_allclose(loaded.order.scores(LOG.features), trained.order.scores(LOG.features), atol=1e-5)
+    np.testing.assert_array_equal(
+        loaded.order.contributions(LOG.features[:9]), trained.order.contributions(LOG.features[:9])
+    )
     assert loaded.click_model is not None
     assert trained.click_model is not None
     np.testing.assert_array_equal(
         loaded.click_model.probabilities(LOG.features), trained.click_model.probabilities(LOG.features)
     )
+
+
+def test_what_was_loaded_can_be_saved_again_as_it_is(trained: RankerArtefact, tmp_path: Path) -> None:
+    save(trained, tmp_path / "one")
+    save(load(tmp_path / "one"), tmp_path / "two")
+    assert load(tmp_path / "two").order == load(tmp_path / "one").order
+
+
+def test_trees_that_score_differently_are_not_saved(trained: RankerArtefact, tmp_path: Path) -> None:
+    assert isinstance(trained.order, BoostedOrder)
+    other = trained.order.model.first(1).text
+    mixed = replace(trained, order=OnnxOrder(trained.order, trees_as_onnx(other)))
+    with pytest.raises(ArtefactError, match=r"cannot be served.*score rows differently"):
+        save(mixed, tmp_path / "one")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("source", ["near", None])
@@ -104,7 +128,7 @@ def test_what_a_killed_writer_left_is_no_artefact_and_does_not_disturb(
     assert [path.name for path in tmp_path.iterdir()] == ["one"]
 
 
-@pytest.mark.parametrize("name", ["model.txt", "click_model.txt", "ranker.json"])
+@pytest.mark.parametrize("name", ["model.txt", "model.onnx", "click_model.txt", "ranker.json"])
 def test_a_damaged_or_missing_file_is_refused_before_it_is_read(
     trained: RankerArtefact, tmp_path: Path, name: str
 ) -> None:

@@ -57,3 +57,10 @@ def test_what_is_no_model_is_refused(model: TreeModel) -> None:
     for text in ("", "tree\n", model.text[: len(model.text) // 2], "x\nend of trees\n"):
         with pytest.raises(ValueError, match="no LightGBM model"):
             TreeModel(text)
+
+
+def test_what_only_lightgbm_can_tell_is_refused_when_it_is_asked(model: TreeModel) -> None:
+    text = model.text.replace("objective=regression", "objective=shoe_size")
+    assert TreeModel(text).names == model.names
+    with pytest.raises(ValueError, match="no LightGBM model"):
+        TreeModel(text).contributions(FEATURES)

@@ -56,6 +56,17 @@ def test_equal_candidates_have_equal_scores(order: OnnxOrder, features: np.ndarr
     assert len(set(order.scores(features[[3] * 300]).tolist())) == 1
 
 
+def test_features_of_another_width_are_refused(order: OnnxOrder) -> None:
+    with pytest.raises(ValueError, match="features is"):
+        order.scores(np.zeros((2, 3), np.float32))
+
+
+@pytest.mark.parametrize("trees", [b"", b"Dear diary"])
+def test_what_onnx_runtime_cannot_read_is_refused(order: OnnxOrder, trees: bytes) -> None:
+    with pytest.raises(ValueError, match="cannot read these trees"):
+        OnnxOrder(order.boosted, trees)
+
+
 def test_trees_of_other_columns_are_refused(order: OnnxOrder) -> None:
     narrow = np.random.default_rng(0).normal(size=(100, 2))
     text = lgb.train(

@@ -85,7 +85,7 @@ def test_trees_without_a_split_among_others_keep_their_place() -> None:
     with_constant = text.replace("\nend of trees", "\nTree=1\nnum_leaves=1\nleaf_value=10\n\n\nend of trees")
     session = ort.InferenceSession(trees_as_onnx(with_constant), providers=["CPUExecutionProvider"])
     found = session.run(None, {INPUT: features[:2]})[0][:, 0]
-    np.testing.assert_allclose(found, booster.predict(features[:2]) + 10)
+    np.testing.assert_allclose(found, np.asarray(booster.predict(features[:2])) + 10)
 
 
 def test_any_number_of_rows_is_answered() -> None:

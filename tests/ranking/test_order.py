@@ -6,7 +6,7 @@ import pytest
 from ranking.boosting import TreeModel
 from ranking.features import FeatureSet
 from ranking.fitting import dataset, grow
-from ranking.order import NOT_NAMED, BoostedOrder, Order, RetrievalOrder, best_first
+from ranking.order import BoostedOrder, Order, RetrievalOrder, best_first
 
 SET = FeatureSet.of(["covisits", "towers"])
 TOWERS, COVISITS, FUSION = (SET.names.index(name) for name in ("towers_rank", "covisits_rank", "fusion"))
@@ -31,9 +31,26 @@ def test_retrieval_order_is_that_of_its_source_and_what_it_did_not_name_comes_la
     rows = features(4)
     rows[1, TOWERS] = np.nan
     scores = RetrievalOrder(SET, "towers").scores(rows)
-    assert scores.tolist() == [-3, NOT_NAMED, -1, 0]
+    np.testing.assert_allclose(scores, [1 / 64, 0, 1 / 62, 1 / 61], rtol=1e-6)
     assert scores.dtype == np.float32
     assert best_first(scores).tolist() == [3, 2, 0, 1]
+
+
+def test_where_a_source_named_nothing_all_are_equal() -> None:
+    assert RetrievalOrder(SET, "covisits").scores(features(3)).tolist() == [0, 0, 0]
+
+
+def test_ranks_far_down_are_still_told_apart() -> None:
+    rows = features(20_000)
+    np.testing.assert_array_equal(best_first(RetrievalOrder(SET, "towers").scores(rows)), np.arange(20_000)[::-1])
+
+
+def test_what_was_not_named_is_no_outlier_to_a_softmax_or_mmr() -> None:
+    """Of 40 candidates, half of them named, the two halves are about as far apart as within."""
+    rows = features(40)
+    rows[:20, TOWERS] = np.nan
+    scores = RetrievalOrder(SET, "towers").scores(rows)
+    assert np.ptp(scores) < 3 * scores.std()
 
 
 def test_without_a_source_it_is_the_fusion_of_all() -> None:
@@ -53,6 +70,13 @@ def test_contributions_of_a_retrieval_order_sum_to_its_scores(source: str | None
     np.testing.assert_array_equal(order.contributions(rows).sum(axis=1), order.scores(rows))
     column = {"towers": TOWERS, "covisits": COVISITS, None: FUSION}[source]
     np.testing.assert_array_equal(order.contributions(rows)[:, column], order.scores(rows))
+
+
+@pytest.mark.parametrize("source", ["towers", None])
+def test_what_is_said_of_a_row_does_not_depend_on_the_others(source: str | None) -> None:
+    order, rows = RetrievalOrder(SET, source), features(6)
+    rows[2, TOWERS] = np.nan
+    np.testing.assert_array_equal(order.contributions(rows[[2]]), order.contributions(rows)[[2]])
 
 
 def test_contributions_of_a_boosted_order_sum_to_its_scores(boosted: BoostedOrder) -> None:

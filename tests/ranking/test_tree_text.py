@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ranking.tree_text import ModelTextError, read_trees
+from ranking.tree_text import ModelTextError, column_names, read_trees
 from tests.ranking.test_onnx_trees import trained
 
 SMALL = """tree
 num_tree_per_iteration=1
 max_feature_idx=2
+feature_names=hour rank weekday
 
 Tree=0
 num_leaves=3
@@ -44,6 +45,16 @@ def test_a_model_worked_by_hand() -> None:
     assert trees.missing_left.tolist() == [False, True, False]
     assert trees.leaves.tolist() == [1, 2, 3, 10, 10]
     assert trees.roots.tolist() == [0, 2]
+
+
+def test_columns_have_the_names_by_which_the_model_was_trained() -> None:
+    assert column_names(SMALL) == ("hour", "rank", "weekday")
+
+
+@pytest.mark.parametrize("text", ["", "tree\n", SMALL[: len(SMALL) // 2], "x\nend of trees\n"])
+def test_what_is_not_all_of_a_model_has_no_columns(text: str) -> None:
+    with pytest.raises(ModelTextError, match="not all of one"):
+        column_names(text)
 
 
 def test_a_split_is_the_largest_float_that_is_not_above_it() -> None:
