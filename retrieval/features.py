@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC
 
 import numpy as np
@@ -68,6 +68,12 @@ class QueryFeatures:
     def arrays(self) -> dict[str, np.ndarray]:
         """By name, in the order in which the query tower takes them."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def trimmed(self) -> QueryFeatures:
+        """The same states, histories no wider than the longest of them: a tower says the same of fewer columns."""
+        width = max(1, int((self.history != PADDING).sum(axis=1).max(initial=0)))
+        columns = {name: getattr(self, name)[:, :width] for name in ("history", "history_kinds", "history_ages")}
+        return replace(self, **columns)
 
 
 def feature_sizes(config: TowerConfig) -> dict[str, tuple[int, int]]:

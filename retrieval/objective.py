@@ -123,7 +123,7 @@ class Objective:
         previous: Tensor | None = None,
     ) -> Tensor:
         """Of one batch, a scalar. previous: (num_items, width) vectors of the epoch before, to mine hard negatives."""
-        vectors = query(**self.tensors(batch.features.arrays()))  # (batch, width)
+        vectors = query(**self.tensors(batch.features.trimmed().arrays()))  # (batch, width)
         if self.config.negatives_for(len(self.content)) == Negatives.ALL:
             columns = np.arange(len(self.content))
             candidates = self._candidates(candidate, batch.interval, columns)

@@ -65,7 +65,7 @@ class QueryTower(nn.Module):
         events = self.items(history) + self.kinds(history_kinds)  # (n, length, dim)
         kind_weight = self.kind_weights(history_kinds).squeeze(2)
         weights = [
-            age_weights(history_ages).squeeze(2) + place_weights + kind_weight
+            age_weights(history_ages).squeeze(2) + place_weights[: history.shape[1]] + kind_weight
             for age_weights, place_weights in zip(self.age_weights, self.place_weights, strict=True)
         ]
         pools = list(self._pooled(events, torch.stack(weights, dim=1), is_there).unbind(1))  # each (n, dim)
@@ -173,7 +173,7 @@ class _Attention(nn.Module):
         self.layers = nn.ModuleList([_AttentionLayer(config) for _ in range(config.attention_layers)])
 
     def forward(self, events: Tensor, ages: Tensor, is_there: Tensor) -> Tensor:
-        length = self.length
+        length = min(self.length, events.shape[1])
         tokens = (events + self.ages(ages))[:, :length].flip(1)  # (n, length, dim), the most recent last
         visible = is_there[:, :length].flip(1)
         causal = torch.ones(length, length, dtype=torch.bool, device=tokens.device).tril()

@@ -119,6 +119,17 @@ def test_padding_of_a_history_changes_nothing() -> None:
         assert torch.allclose(query(**tensors(row)), query(**tensors(noisy)), atol=1e-6)
 
 
+@pytest.mark.parametrize("config", EACH.values(), ids=EACH)
+def test_a_tower_says_the_same_of_trimmed_histories(config: TowerConfig) -> None:
+    query, _, _, features = towers(config)
+    short = QueryFeatures(**{name: array[:2] for name, array in features.arrays().items()})  # of one event at most
+    trimmed = short.trimmed()
+    assert trimmed.history.shape[1] < short.history.shape[1]
+    with torch.no_grad():
+        whole, cut = query(**tensors(short.arrays())), query(**tensors(trimmed.arrays()))
+    assert torch.allclose(whole, cut, atol=1e-6)
+
+
 def test_hidden_layers_halve_down_to_the_dim() -> None:
     config = TowerConfig(dim=16, hidden=64)
     widths = [layer.out_features for layer in CandidateTower(3, config).hidden if isinstance(layer, nn.Linear)]
