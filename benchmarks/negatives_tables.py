@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -102,10 +103,9 @@ def _difference(one: Mapping[str, Any] | None) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    if len(arguments) != 1:
-        print(__doc__, file=sys.stderr)
-        return 2
-    last = Path(arguments[0]).read_text().splitlines()[-1]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.negatives_tables", description=__doc__)
+    parser.add_argument("output", metavar="FILE", type=Path, help="what `python -m benchmarks negatives --json` printed")
+    last = parser.parse_args(arguments).output.read_text().splitlines()[-1]
     print(markdown(table(json.loads(last)["results"])))
     return 0
 

@@ -10,7 +10,17 @@ import pytest
 
 import retrieval
 
-TO_TRAIN = {"towers", "losses", "objective", "train", "checkpoint", "warm_start", "validation", "export"}
+TO_TRAIN = {
+    "towers",
+    "losses",
+    "objective",
+    "train",
+    "checkpoint",
+    "spectral_start",
+    "warm_start",
+    "validation",
+    "export",
+}
 """The modules that need torch."""
 MODULES = sorted(module.name for module in pkgutil.walk_packages(retrieval.__path__, "retrieval."))
 
