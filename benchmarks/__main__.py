@@ -15,6 +15,8 @@ BENCHMARKS: dict[str, str] = {
     "catalogue_import": "import_catalog against a bare COPY of the same rows: rows per second, peak memory, ratio",
     "index": "the nearest items among up to a million vectors: build, bytes, recall, time, beside a bare FAISS call",
     "retrieval_quality": "the two towers beside popularity, item-kNN, iALS, BPR, EASE and co-visitation on real data",
+    "ranking_quality": "the whole funnel beside its sources, their fusion and peers on real data; where items are lost",
+    "ranking_speed": "features, score and slate against bare prediction; what first passes, caps and MMR lose and gain",
     "negatives": "every loss and choice of negatives at 16, 64 and 512, tuned alike, at equal examples and equal time",
     "encoders": "mean pooling of a history beside self-attention; what a query vector loses in 1, 6 and 24 hours",
     "training_speed": "steps of the two towers beside a bare torch loop; that memory does not grow with the log",

@@ -4,6 +4,9 @@ The bare one is `Booster.predict` of LightGBM, 300 trees of 63 leaves trained on
 itself cheaper is measured beside it: fewer trees and leaves, with what they lose of NDCG on later visits, and the
 same trees asked of ONNX Runtime or compiled. Each path has the same goal, LightGBM's without any saving too. A part by
 itself finds its data in the caches, so that the parts add up to less than the whole.
+
+Beside that, on visits that no ranker learned from: what a cheap first pass over 1,000 and 3,000 candidates loses of
+the page and saves of the time; what caps and MMR cost of NDCG and buy in distance; and what contributions take.
 """
 
 from __future__ import annotations
@@ -13,18 +16,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from benchmarks.ranking_speed_measured import BARE, LIGHTGBM, ONNX, PATHS, SMALL_ONNX, TOLD_AT
-from benchmarks.ranking_speed_models import NDCG_AT, SMALLER
+from benchmarks.ranking_speed_measured import TOLD_AT
+from benchmarks.ranking_speed_models import SMALLER
+from benchmarks.ranking_speed_paths import PATHS
+from benchmarks.ranking_speed_tables import Measured, table
 from benchmarks.report import ROOT, Goal, Report, at_most, progress
 
 RATIO_GOAL = 1.4
 FEATURES_MS_GOAL = 2.0
 DIFFERENCE_GOAL = 1e-5
-FULL = {"items": 100_000, "visits": 1_500, "models": len(SMALLER), "rounds": 15}
-SMALL = {"items": 20_000, "visits": 150, "models": 1, "rounds": 7}
+FULL = {"items": 100_000, "visits": 1_500, "models": len(SMALLER), "rounds": 15, "pages": 150}
+SMALL = {"items": 20_000, "visits": 150, "models": 1, "rounds": 5, "pages": 15}
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _IMPORTS = ("lightgbm", "onnxruntime", "onnxruntime, lightgbm")
@@ -38,15 +42,13 @@ import {modules}
 print(resident_mb() - before)
 """
 
-Measured = dict[str, Any]
-"""`benchmarks.ranking_speed_measured.Measured` as JSON."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--items", type=int, help="items of the catalogue (default 100,000, small 20,000)")
     parser.add_argument("--visits", type=int, help="visits to train on, of 100 candidates (default 1,500, small 150)")
     parser.add_argument("--models", type=int, help=f"smaller models to try (default {len(SMALLER)}, small 1)")
-    parser.add_argument("--rounds", type=int, help="rounds of 20 requests (default 15, small 7)")
+    parser.add_argument("--rounds", type=int, help="rounds of requests (default 15, small 5)")
+    parser.add_argument("--pages", type=int, help="visits to judge first passes on (default 150, small 15)")
     parser.add_argument("--seed", type=int, default=1)
 
 
@@ -80,7 +82,7 @@ def _import_mb(modules: str) -> float | None:
 
 def report(measured: Measured, import_mb: Mapping[str, float | None], options: Mapping[str, int], seed: int) -> Report:
     results = {**options, **measured, "import_mb": dict(import_mb)}
-    return Report("ranking_speed", [seed], results, _goals(measured), _table(measured, import_mb))
+    return Report("ranking_speed", [seed], results, _goals(measured), table(measured, import_mb))
 
 
 def _goals(measured: Measured) -> list[Goal]:
@@ -104,37 +106,3 @@ def _goals(measured: Measured) -> list[Goal]:
         )
     )
     return goals
-
-
-def _table(measured: Measured, import_mb: Mapping[str, float | None]) -> list[Sequence[str]]:
-    rows: list[Sequence[str]] = [("candidates, what", "p50 ms", "p99 ms", "of bare")]
-    names = {
-        LIGHTGBM: "whole path, LightGBM",
-        ONNX: "whole path, ONNX Runtime",
-        SMALL_ONNX: f"whole path, {measured['smaller']}, ONNX Runtime",
-    }
-    for candidates, timed in measured["at"].items():
-        for name, one in timed.items():
-            ratio = "" if name == BARE else f"{one['ratio']:.3f}"
-            what = f"{candidates}, {names.get(name, name)}"
-            rows.append((what, f"{one['p50_ms']:.3f}", f"{one['p99_ms']:.3f}", ratio))
-    features = measured["features_at_500"]
-    rows.append(("500, features", f"{features['p50_ms']:.3f}", f"{features['p99_ms']:.3f}", ""))
-    rows.append(("1, LightGBM's predict", f"{measured['one_row_ms']:.3f}", "", ""))
-    rows.append((f"model, {TOLD_AT} candidates", "LightGBM ms", "ONNX ms", "compiled ms"))
-    rows += [_model_row(model) for model in measured["models"]]
-    rows.append((f"model, NDCG@{NDCG_AT}", "", "less the first", "interval"))
-    rows += [_ndcg_row(model) for model in measured["models"]]
-    rows += [(f"importing {modules}", "", "", f"{mb} MiB") for modules, mb in import_mb.items() if mb is not None]
-    return rows
-
-
-def _model_row(model: Measured) -> tuple[str, ...]:
-    compiled = model["compiled_p50_ms"]
-    told = "" if compiled is None else f"{compiled:.3f}"
-    return model["name"], f"{model['lightgbm_p50_ms']:.3f}", f"{model['onnx_p50_ms']:.3f}", told
-
-
-def _ndcg_row(model: Measured) -> tuple[str, ...]:
-    mean, low, high = model["ndcg_difference"]
-    return model["name"], f"{model['ndcg']:.4f}", f"{mean:+.4f}", f"{low:+.4f} to {high:+.4f}"

@@ -7,54 +7,39 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TypeVar
 
-import lightgbm as lgb
 import numpy as np
 
+from benchmarks.ranking_speed_diversity import DiversityMeasured, diversity_measured
+from benchmarks.ranking_speed_early import EarlyMeasured, early_measured
 from benchmarks.ranking_speed_models import SMALLER, WHOLE, Trained, cheapest_equal
+from benchmarks.ranking_speed_paths import LIGHTGBM, ONNX, REQUESTS, Desk, paths
+from benchmarks.ranking_speed_timing import Call, Timed, in_rounds, timed
 from benchmarks.ranking_speed_world import Judged, World
 from benchmarks.report import progress
-from ranking.caps import cap_keys_of
-from ranking.exploration import Outside
 from ranking.features import build_features
 from ranking.order import Order
-from ranking.request import RankingRequest
-from ranking.slate import make_slate
-from ranking.slate_config import ScoredCandidates
 
 VISIT_CANDIDATES = 100
 SIZES = (100, 300, 1_000)
+EARLY_SIZES = (1_000, 3_000)
 TOLD_AT = 300
-"""Candidates at which models are compared."""
+"""Candidates at which models, and ways to make a page diverse, are compared."""
 
 FEATURES_AT = 500
-REQUESTS = 20
+PAGE = 24
 
-BARE, COMPILED = "bare predict", "compiled"
-LIGHTGBM, ONNX, SMALL_ONNX = "LightGBM", "ONNX Runtime", "smaller, ONNX Runtime"
-PATHS = (LIGHTGBM, ONNX, SMALL_ONNX)
-
-Call = Callable[[int], object]
-Name = TypeVar("Name")
-
-
-@dataclass(frozen=True)
-class Timed:
-    """Milliseconds of one call. ratio: to bare predict, the median over rounds; None where there is none."""
-
-    p50_ms: float
-    p99_ms: float
-    ratio: float | None
+COMPILED = "compiled"
+_CONTRIBUTIONS_REQUESTS, _CONTRIBUTIONS_ROUNDS = 3, 3
 
 
 @dataclass(frozen=True)
 class ModelMeasured:
     """ndcg_difference: mean, low and high of NDCG less the whole model's.  p50_ms: of `TOLD_AT` candidates; None where
-    nothing could be compiled.  largest_difference: of ONNX Runtime's scores from LightGBM's, on later visits."""
+    nothing could be compiled.  largest_difference: of ONNX Runtime's scores from LightGBM's, on later visits.
+    contributions_p50_ms: of the items of one page, which LightGBM alone can tell."""
 
     name: str
     ndcg: float
@@ -63,12 +48,14 @@ class ModelMeasured:
     onnx_p50_ms: float
     compiled_p50_ms: float | None
     largest_difference: float
+    contributions_p50_ms: float
 
 
 @dataclass(frozen=True)
 class Measured:
-    """at: by number of candidates, what takes how long: `BARE`, features + score + slate along each of `PATHS`, and
-    the parts. one_row_ms: what LightGBM's predict takes for a single row, so at most what its Python layer costs."""
+    """at: by number of candidates, what takes how long: bare prediction, features + score + slate along each path, and
+    the parts. one_row_ms: what LightGBM's predict takes for a single row, so at most what its Python layer costs.
+    early: for the whole and for the smaller ranker.  diversity: of the whole one's pages."""
 
     features: int
     models: list[ModelMeasured]
@@ -76,6 +63,8 @@ class Measured:
     at: dict[int, dict[str, Timed]]
     features_at_500: Timed
     one_row_ms: float
+    early: list[EarlyMeasured]
+    diversity: list[DiversityMeasured]
 
 
 def main() -> None:
@@ -84,6 +73,7 @@ def main() -> None:
     parser.add_argument("--visits", type=int, required=True)
     parser.add_argument("--models", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--pages", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     print(json.dumps(asdict(measured(parser.parse_args()))))
 
@@ -99,16 +89,27 @@ def measured(arguments: argparse.Namespace) -> Measured:
     compared = _models(models, later, world, arguments.rounds, rng)
     smaller = cheapest_equal(models, models[0], [model.onnx_p50_ms for model in compared])
     at = {
-        candidates: _paths(models[0], smaller, world, candidates=candidates, rounds=arguments.rounds, rng=rng)
+        candidates: paths(models[0], smaller, world, candidates=candidates, rounds=arguments.rounds, rng=rng)
         for candidates in SIZES
     }
+    features_at_500, one_row_ms = _features_alone(world, arguments.rounds, rng), _one_row_ms(models[0], later)
+    desk = Desk.of(world)
+    early: list[EarlyMeasured] = []
+    for candidates in EARLY_SIZES:
+        progress(f"drawing {arguments.pages:,} visits of {candidates:,} candidates")
+        judged = Judged.drawn(world, arguments.pages, candidates, rng)
+        for ranker in dict.fromkeys((models[0], smaller)):
+            early += early_measured(ranker, judged, desk, arguments.rounds)
+    pages = Judged.drawn(world, 2 * arguments.pages, TOLD_AT, rng)
     return Measured(
         features=len(world.feature_set),
         models=compared,
         smaller=str(smaller.size),
         at=at,
-        features_at_500=_features_alone(world, arguments.rounds, rng),
-        one_row_ms=_one_row_ms(models[0], later),
+        features_at_500=features_at_500,
+        one_row_ms=one_row_ms,
+        early=early,
+        diversity=diversity_measured(models[0], pages, desk, arguments.rounds),
     )
 
 
@@ -124,6 +125,7 @@ def _models(
             calls[place, COMPILED] = _compiled(model.compiled, matrices)
     progress("timing the models")
     seconds = in_rounds(calls, REQUESTS, rounds)
+    pages = [matrix[:PAGE] for matrix in matrices[:_CONTRIBUTIONS_REQUESTS]]
     rows = later.rows()[0]
     told = []
     for place, model in enumerate(models):
@@ -133,40 +135,19 @@ def _models(
                 name=str(model.size),
                 ndcg=float(np.nanmean(model.ndcg)),
                 ndcg_difference=(difference.mean, difference.low, difference.high),
-                lightgbm_p50_ms=_timed(seconds[place, LIGHTGBM]).p50_ms,
-                onnx_p50_ms=_timed(seconds[place, ONNX]).p50_ms,
-                compiled_p50_ms=None if model.compiled is None else _timed(seconds[place, COMPILED]).p50_ms,
+                lightgbm_p50_ms=timed(seconds[place, LIGHTGBM]).p50_ms,
+                onnx_p50_ms=timed(seconds[place, ONNX]).p50_ms,
+                compiled_p50_ms=None if model.compiled is None else timed(seconds[place, COMPILED]).p50_ms,
                 largest_difference=float(np.abs(model.boosted.scores(rows) - model.onnx.scores(rows)).max()),
+                contributions_p50_ms=_contributions_ms(model, pages),
             )
         )
     return told
 
 
-def _paths(
-    whole: Trained, smaller: Trained, world: World, *, candidates: int, rounds: int, rng: np.random.Generator
-) -> dict[str, Timed]:
-    """Everything that one request takes, beside an unmodified booster on a matrix that is there already."""
-    progress(f"timing {candidates:,} candidates")
-    requests = [world.request(candidates, rng) for _ in range(REQUESTS)]
-    matrices = [build_features(request, world.items, world.feature_set) for request in requests]
-    booster = lgb.Booster(model_str=whole.boosted.model.text)
-    outside = Outside(
-        world.items.table.item_ids, cap_keys_of(world.items.table, world.items.table.item_ids), "all items"
-    )
-    scores = [whole.onnx.scores(matrix) for matrix in matrices]
-    calls: dict[str, Call] = {
-        BARE: lambda i: booster.predict(matrices[i], num_threads=1),
-        LIGHTGBM: lambda i: _request(requests[i], world, whole.boosted, outside, i),
-        ONNX: lambda i: _request(requests[i], world, whole.onnx, outside, i),
-        SMALL_ONNX: lambda i: _request(requests[i], world, smaller.onnx, outside, i),
-        "features": lambda i: build_features(requests[i], world.items, world.feature_set),
-        "score, LightGBM": lambda i: whole.boosted.scores(matrices[i]),
-        "score, ONNX Runtime": lambda i: whole.onnx.scores(matrices[i]),
-        "score, smaller, ONNX Runtime": lambda i: smaller.onnx.scores(matrices[i]),
-        "slate": lambda i: _slate(requests[i], scores[i], world, outside, i),
-    }
-    seconds = in_rounds(calls, REQUESTS, rounds)
-    return {name: _timed(one, seconds[BARE]) for name, one in seconds.items()}
+def _contributions_ms(model: Trained, pages: Sequence[np.ndarray]) -> float:
+    calls: dict[str, Call] = {LIGHTGBM: lambda i: model.boosted.contributions(pages[i])}
+    return timed(in_rounds(calls, len(pages), _CONTRIBUTIONS_ROUNDS)[LIGHTGBM]).p50_ms
 
 
 def _scoring(order: Order, matrices: Sequence[np.ndarray]) -> Call:
@@ -177,47 +158,16 @@ def _compiled(scores: Callable[[np.ndarray], np.ndarray], matrices: Sequence[np.
     return lambda i: scores(matrices[i])
 
 
-def _request(request: RankingRequest, world: World, order: Order, outside: Outside, seed: int) -> object:
-    features = build_features(request, world.items, world.feature_set)
-    return _slate(request, order.scores(features), world, outside, seed)
-
-
-def _slate(request: RankingRequest, scores: np.ndarray, world: World, outside: Outside, seed: int) -> object:
-    item_ids = request.candidates.item_ids
-    candidates = ScoredCandidates(item_ids, scores, cap_keys_of(world.items.table, item_ids))
-    return make_slate(candidates, seed=seed, outside=outside)
-
-
 def _features_alone(world: World, rounds: int, rng: np.random.Generator) -> Timed:
     requests = [world.request(FEATURES_AT, rng) for _ in range(REQUESTS)]
     calls: dict[str, Call] = {"features": lambda i: build_features(requests[i], world.items, world.feature_set)}
-    return _timed(in_rounds(calls, REQUESTS, rounds)["features"])
+    return timed(in_rounds(calls, REQUESTS, rounds)["features"])
 
 
 def _one_row_ms(model: Trained, later: Judged) -> float:
     rows = later.features[:, :1]  # (visits, 1, F)
     calls: dict[str, Call] = {LIGHTGBM: lambda i: model.boosted.scores(rows[i % len(rows)])}
-    return _timed(in_rounds(calls, REQUESTS, 3)[LIGHTGBM]).p50_ms
-
-
-def in_rounds(calls: Mapping[Name, Call], requests: int, rounds: int) -> dict[Name, np.ndarray]:
-    """Seconds of each call, (rounds, requests). What is compared takes turns, every other round backwards, for the
-    machine has other work too. Before the first round each is called once, for what is done once."""
-    for call in calls.values():
-        call(0)
-    seconds = {name: np.empty((rounds, requests)) for name in calls}
-    for number in range(rounds):
-        for name in list(calls) if number % 2 else reversed(list(calls)):
-            for i in range(requests):
-                begun = time.perf_counter()
-                calls[name](i)
-                seconds[name][number, i] = time.perf_counter() - begun
-    return seconds
-
-
-def _timed(seconds: np.ndarray, bare: np.ndarray | None = None) -> Timed:
-    ratio = None if bare is None else float(np.median(np.median(seconds, axis=1) / np.median(bare, axis=1)))
-    return Timed(float(np.median(seconds)) * 1e3, float(np.quantile(seconds, 0.99)) * 1e3, ratio)
+    return timed(in_rounds(calls, REQUESTS, 3)[LIGHTGBM]).p50_ms
 
 
 if __name__ == "__main__":

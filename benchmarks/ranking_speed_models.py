@@ -11,7 +11,7 @@ import lightgbm as lgb
 import numpy as np
 
 from benchmarks.ranking_speed_compiled import compiled_trees
-from benchmarks.ranking_speed_world import Judged, World
+from benchmarks.ranking_speed_world import Judged, World, gains
 from benchmarks.report import progress
 from ranking.boosting import TreeModel
 from ranking.metrics import ndcg_at_k
@@ -110,5 +110,4 @@ def cheapest_equal(models: Sequence[Trained], whole: Trained, p50_ms: Sequence[f
 
 def _ndcg(order: BoostedOrder, visits: Judged) -> np.ndarray:
     features, grades, visit_sizes = visits.rows()
-    gains = np.exp2(grades) - 1  # as LightGBM counts them
-    return ndcg_at_k(order.scores(features), gains, visit_sizes, NDCG_AT)
+    return ndcg_at_k(order.scores(features), gains(grades), visit_sizes, NDCG_AT)

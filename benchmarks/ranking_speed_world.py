@@ -3,6 +3,7 @@ cheaper model loses."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,10 @@ HISTORY = 100
 AT_S = 1_800_000_000.0
 
 _DAY_S = 86_400.0
+_BEST = 5
+"""So many candidates of a visit have the highest grade, however many there are to find them among; as many the next
+one, twice as many the third."""
+
 _NAMED = 0.4
 """The share of the candidates that a source names."""
 
@@ -95,8 +100,10 @@ class World:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """features: (visits, candidates, F) float32.  grades: (visits, candidates) int from 0 to 3."""
+    """requests: one a visit.  features: theirs, (visits, candidates, F) float32.  grades: (visits, candidates) int from
+    0 to 3."""
 
+    requests: Sequence[RankingRequest]
     features: np.ndarray
     grades: np.ndarray
 
@@ -116,13 +123,18 @@ class Judged:
             + rng.gumbel(0, 0.5, quality.shape)
         )
         places = (-utility).argsort(axis=1).argsort(axis=1)
-        best = max(1, num_candidates // 20)
-        return cls(features, (places < best).astype(int) + (places < 2 * best) + (places < 4 * best))
+        grades = (places < _BEST).astype(int) + (places < 2 * _BEST) + (places < 4 * _BEST)
+        return cls(requests, features, grades)
 
     def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(rows, F), (rows,) grades and (visits,) how many rows each has: what LightGBM is trained on."""
         visits, candidates, width = self.features.shape
         return self.features.reshape(-1, width), self.grades.ravel(), np.full(visits, candidates)
+
+
+def gains(grades: np.ndarray) -> np.ndarray:
+    """What a choice is worth, as LightGBM counts it."""
+    return np.exp2(grades) - 1
 
 
 def _named(near: np.ndarray, quality: np.ndarray, rng: np.random.Generator) -> SourceColumns:

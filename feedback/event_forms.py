@@ -80,7 +80,7 @@ Named = tuple[str, int | str]
 
 
 class Event(NamedTuple):
-    """A report whose form is right. id: 32 hexadecimal digits. about: None for a search."""
+    """A report whose form is right. id: a UUID as the client wrote it. about: None for a search."""
 
     id: str
     kind: str
@@ -98,6 +98,7 @@ class EventReader:
     def __init__(self, sender: Sender, now: datetime) -> None:
         self._sender = sender
         self._now = now
+        self._latest = now + AHEAD
         self._tags: set[bytes] = set()
         self._other_ids: Iterator[uuid.UUID] | None = None
 
@@ -163,7 +164,7 @@ class EventReader:
     def _time(self, raw: dict[str, object], token: Token | None) -> datetime:
         """When it happened by the client's word, but never before serving, nor after now."""
         claimed = self._claimed_time(raw)
-        if claimed > self._now + AHEAD:
+        if claimed > self._latest:
             raise Refused("in_future")
         if token is None and not self._sender.is_server and claimed < self._now - GOOD_FOR:
             raise Refused("too_old")
@@ -193,7 +194,7 @@ _UUID = re.compile("[0-9a-f]{8}(-?)[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-
 def _event_id(given: object) -> str:
     if not isinstance(given, str) or not _UUID.fullmatch(given):
         raise Refused("bad_id")
-    return given.replace("-", "").lower()
+    return given
 
 
 def _with_zone(moment: datetime) -> datetime:

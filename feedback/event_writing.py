@@ -20,11 +20,13 @@ from django.db.backends.utils import CursorWrapper
 
 from catalog.models import Author, Item, Reader, Topic
 from feedback.array_text import array_text
+from feedback.buckets import reader_bucket
 from feedback.event_forms import VIEW, Event, Named, Sender
 from feedback.interaction_rows import NUM_NEW_COLUMNS, InteractionRow, insertion, new_columns
 from feedback.interactions import About, Origin, record_state, take_back
 from feedback.kinds import Kind
 from feedback.models import Interaction
+from feedback.surfaces import Surface
 
 Numbered = tuple[int, Event]
 """An event and its place in the report."""
@@ -104,18 +106,19 @@ class _Writer:
         tokens = [event.token for _, event in views if event.token is not None]
         return [
             self._now,
-            array_text(token.slate_id.hex for token in tokens),
-            array_text(token.position for token in tokens),
-            array_text(token.item_id for token in tokens),
-            array_text(event.happened_at for _, event in views),
+            array_text([token.slate_id.hex for token in tokens]),
+            array_text([token.position for token in tokens]),
+            array_text([token.item_id for token in tokens]),
+            array_text([event.happened_at for _, event in views]),
         ]
 
     def _act_outcomes(self, acts: Sequence[Numbered], rows: Iterable[tuple[Any, ...]]) -> dict[int, str]:
-        new = Counter(event_id.hex for (event_id,) in rows)
+        new = Counter(event_id for (event_id,) in rows)
         outcomes = {}
         for number, event in acts:
-            outcomes[number] = "accepted" if new[event.id] > 0 else "duplicate"
-            new[event.id] -= 1
+            event_id = uuid.UUID(event.id)
+            outcomes[number] = "accepted" if new[event_id] > 0 else "duplicate"
+            new[event_id] -= 1
         left_out = [(number, event.about) for number, event in acts if outcomes[number] == "duplicate" and event.about]
         items = {about[1] for _, about in left_out if about[0] == "item"}
         gone = items - set(Item.objects.filter(pk__in=items).values_list("pk", flat=True)) if items else set()
@@ -124,21 +127,36 @@ class _Writer:
         }
 
     def _row(self, event: Event) -> InteractionRow:
+        token = event.token
+        item, topic, author = self._about(event)
         return InteractionRow(
+            reader_id=self._reader.pk,
+            reader_bucket=reader_bucket(self._reader.public_id) if token is None else token.reader_bucket,
             kind=event.kind,
-            query=event.query,
-            dwell_ms=event.dwell_ms,
             happened_at=event.happened_at,
             received_at=self._now,
-            **self._about_fields(event),
-            **self._origin(event).fields(self._reader),
+            item_id=item,
+            topic_id=topic,
+            author_id=author,
+            query=event.query,
+            dwell_ms=event.dwell_ms,
+            event_id=uuid.UUID(event.id),
+            surface=Surface.DIRECT if token is None else token.surface,
+            slate_id=None if token is None else token.slate_id,
+            position=None if token is None else token.position,
+            visit_id=self._sender.visit_id if token is None else token.visit_id,
+            excluded=self._sender.excluded,
         )
 
-    def _about_fields(self, event: Event) -> dict[str, Any]:
+    def _about(self, event: Event) -> tuple[int | None, int | None, int | None]:
+        """The keys of the item, the topic and the author, of which one is there, or none."""
         if event.about is None:
-            return {}
+            return None, None, None
         what, name = event.about
-        return {f"{what}_id": name if isinstance(name, int) else self._targets[event.about].pk}
+        if isinstance(name, int):
+            return name, None, None
+        key: int = self._targets[event.about].pk
+        return (None, key, None) if what == "topic" else (None, None, key)
 
     def _origin(self, event: Event) -> Origin:
         event_id = uuid.UUID(event.id)
@@ -161,7 +179,7 @@ class _Writer:
         return "accepted" if began else "duplicate"
 
     def _undo(self, event: Event) -> str:
-        if Interaction.objects.filter(reader=self._reader, undo_event_id=event.id).exists():
+        if Interaction.objects.filter(reader=self._reader, undo_event_id=uuid.UUID(event.id)).exists():
             return "duplicate"
         undone = take_back(
             reader=self._reader,

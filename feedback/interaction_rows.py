@@ -76,7 +76,7 @@ def new_columns(rows: Sequence[InteractionRow]) -> list[str | list[str | None] |
 
 
 def _column(name: str, values: Sequence[Any]) -> str | list[str | None] | None:
-    if all(value is None for value in values):
+    if values.count(None) == len(values):
         return None
     return list(values) if name == "query" else array_text(values)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.ranking_speed import _import_mb, report
-from benchmarks.ranking_speed_measured import BARE, PATHS
+from benchmarks.ranking_speed_paths import BARE, PATHS
 
 
 def measured(ratio: float, features_ms: float, difference: float) -> dict[str, Any]:
@@ -19,6 +19,27 @@ def measured(ratio: float, features_ms: float, difference: float) -> dict[str, A
         "onnx_p50_ms": 2.0,
         "compiled_p50_ms": None,
         "largest_difference": difference,
+        "contributions_p50_ms": 571.0,
+    }
+    early = {
+        "ranker": "100 trees x 31 leaves",
+        "candidates": 1_000,
+        "kept": 300,
+        "by": "first 5 trees",
+        "surviving_share": 0.97,
+        "ndcg": 0.61,
+        "ndcg_difference": [-0.01, -0.02, 0.0],
+        "p50_ms": 6.0,
+        "ratio": 0.75,
+    }
+    diverse = {
+        "diversity": "MMR, relevance 0.8",
+        "ndcg": 0.57,
+        "ndcg_lost": 0.05,
+        "ndcg_difference": [-0.03, -0.04, -0.02],
+        "distance": 0.9,
+        "distance_gained": 0.1,
+        "slate_p50_ms": 0.4,
     }
     return {
         "features": 55,
@@ -27,6 +48,8 @@ def measured(ratio: float, features_ms: float, difference: float) -> dict[str, A
         "at": {"300": dict.fromkeys((BARE, *PATHS), timed)},
         "features_at_500": {**timed, "p50_ms": features_ms},
         "one_row_ms": 0.05,
+        "early": [early],
+        "diversity": [diverse],
     }
 
 

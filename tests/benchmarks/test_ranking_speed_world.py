@@ -21,8 +21,15 @@ def test_what_is_near_to_the_reader_is_liked_more() -> None:
 
 
 def test_rows_of_a_visit_are_adjacent() -> None:
-    judged = Judged(np.arange(12, dtype=np.float32).reshape(2, 3, 2), np.arange(6).reshape(2, 3))
+    judged = Judged([], np.arange(12, dtype=np.float32).reshape(2, 3, 2), np.arange(6).reshape(2, 3))
     features, grades, visit_sizes = judged.rows()
     assert features[:, 0].tolist() == [0, 2, 4, 6, 8, 10]
     assert grades.tolist() == [0, 1, 2, 3, 4, 5]
     assert visit_sizes.tolist() == [3, 3]
+
+
+def test_as_many_items_are_wanted_however_many_there_are_to_find_them_among() -> None:
+    world = World.drawn(200, np.random.default_rng(1))
+    few, many = (Judged.drawn(world, 1, candidates, np.random.default_rng(2)) for candidates in (30, 100))
+    assert np.bincount(few.grades[0]).tolist() == [10, 10, 5, 5]
+    assert np.bincount(many.grades[0]).tolist() == [80, 10, 5, 5]
