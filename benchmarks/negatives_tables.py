@@ -104,7 +104,9 @@ def _difference(one: Mapping[str, Any] | None) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.negatives_tables", description=__doc__)
-    parser.add_argument("output", metavar="FILE", type=Path, help="what `python -m benchmarks negatives --json` printed")
+    parser.add_argument(
+        "output", metavar="FILE", type=Path, help="what `python -m benchmarks negatives --json` printed"
+    )
     last = parser.parse_args(arguments).output.read_text().splitlines()[-1]
     print(markdown(table(json.loads(last)["results"])))
     return 0
