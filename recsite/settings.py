@@ -277,7 +277,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 4 * 3600}
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "recsite.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "refresh-popularity": {"task": "recsite.tasks.refresh_popularity", "schedule": 60.0},
     "clear-sessions": {"task": "recsite.tasks.clear_sessions", "schedule": 24 * 3600.0},
