@@ -10,24 +10,21 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.report import Report, progress
-from benchmarks.retrieval_data import load
+from benchmarks.retrieval_options import add_data, dataset_of
 from benchmarks.retrieval_ours import CONFIG, TwoTower, trained
 from benchmarks.retrieval_protocols import Queries, RowLists, Scorer, Split, splits
 from benchmarks.retrieval_ratings import Ratings
 from benchmarks.retrieval_results import Outcome, evaluate
-from benchmarks.retrieval_world import made_up_world
 from retrieval.config import Encoder
 from retrieval.metrics import Interval, paired_bootstrap, seed_spread
 
 HOURS = (0, 1, 6, 24)
 METRICS = ("ndcg@10", "recall@100")
 ATTENTION_LENGTH = 30
-_SMALL_READERS = 100
 _SMALL_EPOCHS = 2
 
 
@@ -45,18 +42,12 @@ class Fitted:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        type=Path,
-        help="an ml-100k folder, or a CSV or Parquet file with columns reader, item, time (default: a made-up world)",
-    )
+    add_data(parser)
     parser.add_argument("--seeds", type=int, nargs="+", help="training seeds (default 0 1, small 0)")
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    dataset = made_up_world(300, 400, seed=3) if arguments.data is None else load(arguments.data)
-    if arguments.small:
-        dataset = dataset.of_some_readers(_SMALL_READERS, seed=0)
+    dataset = dataset_of(arguments.data, small=arguments.small, num_readers=300)
     seeds = arguments.seeds or ([0] if arguments.small else [0, 1])
     epochs = _SMALL_EPOCHS if arguments.small else CONFIG.training.epochs
     split = splits(dataset, "B")[0]

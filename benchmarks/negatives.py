@@ -25,39 +25,25 @@ from benchmarks.negatives_grid import Grid, Plan, Row, processes
 from benchmarks.negatives_results import comparisons, described, told
 from benchmarks.negatives_tables import table
 from benchmarks.negatives_training import PROTOCOL
-from benchmarks.report import ROOT, Report, at_most, progress
-from benchmarks.retrieval_data import load
+from benchmarks.report import Report, at_most, progress
+from benchmarks.retrieval_options import add_data, add_store, dataset_of
 from benchmarks.retrieval_protocols import splits
 from benchmarks.retrieval_ratings import DataError, Ratings
 from benchmarks.retrieval_states import DISLIKED
 from benchmarks.retrieval_store import Store
-from benchmarks.retrieval_world import made_up_world
 
-_WORLD_SEED = 3
-_SMALL_READERS = 100
 _MINUTES, _SMALL_MINUTES = 240, 10
 _STEP_S, _READ_S = 0.04, 4e-5
 """A step, and an event read and asked, on the machine this was written on: for a first guess at the time it takes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        type=Path,
-        help="an ml-100k folder, or a CSV or Parquet file with columns reader, item, time (default: a made-up world)",
-    )
+    add_data(parser)
     parser.add_argument("--seeds", type=int, nargs="+", help="seeds of the tuned trainings (default 0 1 2; small: 0)")
     parser.add_argument("--trials", type=int, help="of the search, for every row (default 6; small: 2)")
     parser.add_argument("--epochs", type=int, help="of a training with equal examples (default 8; small: 2)")
     parser.add_argument("--workers", type=int, default=2, help="processes, of one thread each (default 2)")
-    parser.add_argument(
-        "--resume",
-        type=Path,
-        metavar="FOLDER",
-        default=ROOT / "var" / "benchmarks" / "negatives",
-        help="where finished trainings are kept and looked for (default var/benchmarks/negatives)",
-    )
-    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs have left in that folder")
+    add_store(parser, "negatives")
 
 
 def run(arguments: argparse.Namespace) -> Report:
@@ -70,7 +56,7 @@ def run(arguments: argparse.Namespace) -> Report:
         epochs=arguments.epochs or (2 if small else 8),
     )
     try:
-        dataset = _dataset(arguments.data, small=small)
+        dataset = dataset_of(arguments.data, small=small, num_items=1_500)
         plan, left_out = affordable(wanted, dataset)
     except DataError as wrong:
         print(wrong, file=sys.stderr)
@@ -140,11 +126,6 @@ def affordable(plan: Plan, dataset: Ratings) -> tuple[Plan, dict[str, str]]:
         return choice.name not in left_out
 
     return replace(plan, sizes=sizes, choices=[choice for choice in plan.choices if possible(choice)]), left_out
-
-
-def _dataset(path: Path | None, *, small: bool) -> Ratings:
-    dataset = load(path) if path else made_up_world(500, 1_500, seed=_WORLD_SEED)
-    return dataset.of_some_readers(_SMALL_READERS, seed=_WORLD_SEED) if small else dataset
 
 
 def _guess_s(dataset: Ratings, plan: Plan) -> float:

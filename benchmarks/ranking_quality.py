@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -19,39 +18,25 @@ import numpy as np
 from benchmarks.ranking_funnel import FUNNEL, FUSION
 from benchmarks.ranking_runs import ORDERS, funnel_store, measured
 from benchmarks.ranking_tables import BEST_SOURCE, best_source, by_model, relative_gain, table, values
-from benchmarks.report import ROOT, Goal, Report, at_least, at_most, progress
-from benchmarks.retrieval_data import MOVIELENS, load
+from benchmarks.report import Goal, Report, at_least, at_most, progress
+from benchmarks.retrieval_data import MOVIELENS
+from benchmarks.retrieval_options import add_data, add_store, dataset_of
 from benchmarks.retrieval_ratings import DataError, Ratings
 from benchmarks.retrieval_runs import Measured
-from benchmarks.retrieval_tables import Standing, minus, standings
-from benchmarks.retrieval_world import made_up_world
+from benchmarks.retrieval_tables import Standing, above, standings
 
 PROTOCOLS = ("A", "B", "C")
 
-_SMALL_READERS = 100
-_WORLD_SEED = 3
 _GAIN_OVER_FUSION = 0.08
 _ON_A = {"ndcg@10": 0.125, "recall@10": 0.225}
 _MINUTES = 75
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        type=Path,
-        help="an ml-100k folder, or a CSV or Parquet file with columns reader, item, time (default: a made-up world)",
-    )
+    add_data(parser)
     parser.add_argument("--protocol", nargs="+", choices=PROTOCOLS, help="what to ask (default: all; small: B)")
     parser.add_argument("--seeds", type=int, nargs="+", help="training seeds (default 0 1 2; small: 0)")
-    parser.add_argument(
-        "--resume",
-        type=Path,
-        metavar="FOLDER",
-        default=ROOT / "var" / "benchmarks" / "ranking_quality",
-        help="where finished results are kept and looked for (default var/benchmarks/ranking_quality); peers that "
-        "retrieval_quality left in it are not fitted again",
-    )
-    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs have left in that folder")
+    add_store(parser, "ranking_quality", note="; peers that retrieval_quality left in it are not fitted again")
 
 
 def run(arguments: argparse.Namespace) -> Report:
@@ -59,7 +44,7 @@ def run(arguments: argparse.Namespace) -> Report:
     protocols = arguments.protocol or (["B"] if small else list(PROTOCOLS))
     seeds = arguments.seeds or ([0] if small else [0, 1, 2])
     try:
-        dataset = _dataset(arguments.data, small=small)
+        dataset = dataset_of(arguments.data, small=small)
         if arguments.fresh:
             funnel_store(arguments.resume, dataset).forget()
         progress(f"{dataset.name}: {len(dataset):,} events, {dataset.num_items:,} items; kept in {arguments.resume}")
@@ -100,17 +85,12 @@ def minutes_of_work(measured: Measured) -> float:
     return (seconds + measured.tuning_s) / 60
 
 
-def _dataset(path: Path | None, *, small: bool) -> Ratings:
-    dataset = load(path) if path else made_up_world(500, 400, seed=_WORLD_SEED)
-    return dataset.of_some_readers(_SMALL_READERS, seed=_WORLD_SEED) if small else dataset
-
-
 def _movielens_goals(found: Sequence[Standing]) -> list[Goal]:
     goals = []
     if on_b := by_model(found, "B"):
         goals += [
-            _above(on_b[FUNNEL], best_source(on_b), BEST_SOURCE),
-            _above(on_b[FUNNEL], on_b[FUSION], FUSION),
+            above(on_b[FUNNEL], best_source(on_b), name=BEST_SOURCE),
+            above(on_b[FUNNEL], on_b[FUSION]),
             at_least("B: relative gain over fusion, NDCG@10", relative_gain(on_b, FUSION), _GAIN_OVER_FUSION),
         ]
     if on_a := by_model(found, "A"):
@@ -124,10 +104,4 @@ def _popularity_goals(found: Sequence[Standing], *, small: bool) -> list[Goal]:
     """What can be asked of any data; of few readers only that the difference does not speak against the funnel."""
     on = {split: by_model(found, split) for split in dict.fromkeys(standing.split for standing in found)}
     end: Literal["low", "high"] = "high" if small else "low"
-    return [_above(models[FUNNEL], models["popularity"], "popularity", end) for models in on.values()]
-
-
-def _above(ours: Standing, other: Standing, name: str, end: Literal["low", "high"] = "low") -> Goal:
-    value = getattr(minus(ours, other), end)
-    said = f"{ours.split}: ndcg@10 of the funnel minus {name}'s, {end} end of the interval"
-    return Goal(said, round(value, 4), "above 0", value > 0)
+    return [above(models[FUNNEL], models["popularity"], end=end) for models in on.values()]

@@ -10,21 +10,19 @@ import argparse
 import resource
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from benchmarks.report import ROOT, Goal, Report, at_least, at_most, progress
-from benchmarks.retrieval_data import MOVIELENS, load
+from benchmarks.report import Goal, Report, at_least, at_most, progress
+from benchmarks.retrieval_data import MOVIELENS
+from benchmarks.retrieval_options import add_data, add_store, dataset_of
 from benchmarks.retrieval_ours import fit_two_tower, fit_union
 from benchmarks.retrieval_peers import PEERS
 from benchmarks.retrieval_protocols import PROTOCOLS
 from benchmarks.retrieval_ratings import DataError, Ratings
 from benchmarks.retrieval_runs import Measured, Model, measure
 from benchmarks.retrieval_store import Store
-from benchmarks.retrieval_tables import PUBLISHED, Standing, minus, standings, table, values
-from benchmarks.retrieval_world import made_up_world
+from benchmarks.retrieval_tables import PUBLISHED, Standing, above, standings, table, values
 
 TWO_TOWER, UNION = "two-tower", "union"
 MODELS = (
@@ -33,8 +31,6 @@ MODELS = (
     *PEERS,
 )
 
-_SMALL_READERS = 100
-_WORLD_SEED = 3
 _GOALS = {
     "A": {
         TWO_TOWER: {"recall@10": 0.165, "ndcg@10": 0.086, "recall@100": 0.62},
@@ -48,28 +44,17 @@ _MINUTES, _MINUTES_A = 75, 25
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        type=Path,
-        help="an ml-100k folder, or a CSV or Parquet file with columns reader, item, time (default: a made-up world)",
-    )
+    add_data(parser)
     parser.add_argument(
         "--protocol", nargs="+", choices=PROTOCOLS, help="what to ask (default: all; small: A, B and C)"
     )
     parser.add_argument("--seeds", type=int, nargs="+", help="training seeds (default 0 1 2; small: 0)")
-    parser.add_argument(
-        "--resume",
-        type=Path,
-        metavar="FOLDER",
-        default=ROOT / "var" / "benchmarks" / "retrieval_quality",
-        help="where finished results are kept and looked for (default var/benchmarks/retrieval_quality)",
-    )
-    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs have left in that folder")
+    add_store(parser, "retrieval_quality")
 
 
 def run(arguments: argparse.Namespace) -> Report:
     try:
-        dataset = _dataset(arguments.data, small=arguments.small)
+        dataset = dataset_of(arguments.data, small=arguments.small)
     except DataError as wrong:
         print(wrong, file=sys.stderr)
         raise SystemExit(2) from wrong
@@ -111,11 +96,6 @@ def report(
     return Report("retrieval_quality", list(seeds), results, goals, shown)
 
 
-def _dataset(path: Path | None, *, small: bool) -> Ratings:
-    dataset = load(path) if path else made_up_world(500, 400, seed=_WORLD_SEED)
-    return dataset.of_some_readers(_SMALL_READERS, seed=_WORLD_SEED) if small else dataset
-
-
 def _movielens_goals(found: Sequence[Standing]) -> list[Goal]:
     at = {(standing.split, standing.model): standing for standing in found}
     goals = [
@@ -126,7 +106,7 @@ def _movielens_goals(found: Sequence[Standing]) -> list[Goal]:
         if (protocol, model) in at
     ]
     if ("B", TWO_TOWER) in at:
-        goals += [_above(at["B", TWO_TOWER], at["B", peer]) for peer in _BEATEN_ON_B]
+        goals += [above(at["B", TWO_TOWER], at["B", peer]) for peer in _BEATEN_ON_B]
     return goals
 
 
@@ -134,16 +114,10 @@ def _popularity_goals(found: Sequence[Standing], *, small: bool) -> list[Goal]:
     """What can be asked of any data; of few readers only that the difference does not speak against us."""
     at = {(standing.split, standing.model): standing for standing in found}
     return [
-        _above(at[split, TWO_TOWER], at[split, "popularity"], end="high" if small else "low")
+        above(at[split, TWO_TOWER], at[split, "popularity"], end="high" if small else "low")
         for split in ("A", "B", "C")
         if (split, TWO_TOWER) in at
     ]
-
-
-def _above(ours: Standing, peer: Standing, end: Literal["low", "high"] = "low") -> Goal:
-    value = getattr(minus(ours, peer), end)
-    name = f"{ours.split}: ndcg@10 of the {ours.model} minus {peer.model}'s, {end} end of the interval"
-    return Goal(name, round(value, 4), "above 0", value > 0)
 
 
 def _time_goals(measured: Measured, minutes: float, protocols: Sequence[str], seeds: Sequence[int]) -> list[Goal]:

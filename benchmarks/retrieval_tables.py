@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from benchmarks.report import Goal
 from benchmarks.retrieval_results import Outcome, Result
 from benchmarks.retrieval_runs import Measured
 from benchmarks.retrieval_store import json_numbers
@@ -89,6 +90,13 @@ def standings(measured: Measured) -> list[Standing]:
 def minus(ours: Standing, other: Standing) -> Interval:
     """NDCG@10 of ours minus the other's, over the same readers."""
     return paired_bootstrap(ours.by_reader("ndcg@10"), other.by_reader("ndcg@10"), seed=_BOOTSTRAP_SEED)
+
+
+def above(ours: Standing, other: Standing, *, name: str = "", end: Literal["low", "high"] = "low") -> Goal:
+    """That one end of the interval of ours minus the other, NDCG@10, is above 0.  name: of the other in the report."""
+    value = getattr(minus(ours, other), end)
+    said = f"{ours.split}: ndcg@10 of the {ours.model} minus {name or other.model}'s, {end} end of the interval"
+    return Goal(said, round(value, 4), "above 0", value > 0)
 
 
 def table(found: Sequence[Standing], ours: str, *, published: bool) -> list[Sequence[str]]:

@@ -7,7 +7,6 @@ which change more than one row, need a transaction of several trips.
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -116,9 +115,9 @@ class _Writer:
         new = Counter(event_id for (event_id,) in rows)
         outcomes = {}
         for number, event in acts:
-            event_id = uuid.UUID(event.id)
-            outcomes[number] = "accepted" if new[event_id] > 0 else "duplicate"
-            new[event_id] -= 1
+            key = event.key
+            outcomes[number] = "accepted" if new[key] > 0 else "duplicate"
+            new[key] -= 1
         left_out = [(number, event.about) for number, event in acts if outcomes[number] == "duplicate" and event.about]
         items = {about[1] for _, about in left_out if about[0] == "item"}
         gone = items - set(Item.objects.filter(pk__in=items).values_list("pk", flat=True)) if items else set()
@@ -140,7 +139,7 @@ class _Writer:
             author_id=author,
             query=event.query,
             dwell_ms=event.dwell_ms,
-            event_id=uuid.UUID(event.id),
+            event_id=event.key,
             surface=Surface.DIRECT if token is None else token.surface,
             slate_id=None if token is None else token.slate_id,
             position=None if token is None else token.position,
@@ -159,10 +158,9 @@ class _Writer:
         return (None, key, None) if what == "topic" else (None, None, key)
 
     def _origin(self, event: Event) -> Origin:
-        event_id = uuid.UUID(event.id)
         if event.token is not None:
-            return Origin.of_token(event.token, event_id=event_id, excluded=self._sender.excluded)
-        return Origin(visit_id=self._sender.visit_id, event_id=event_id, excluded=self._sender.excluded)
+            return Origin.of_token(event.token, event_id=event.key, excluded=self._sender.excluded)
+        return Origin(visit_id=self._sender.visit_id, event_id=event.key, excluded=self._sender.excluded)
 
     def _change(self, run: Sequence[Numbered]) -> dict[int, str]:
         return {number: self._undo(event) if event.undo else self._follow(event) for number, event in run}
@@ -179,14 +177,14 @@ class _Writer:
         return "accepted" if began else "duplicate"
 
     def _undo(self, event: Event) -> str:
-        if Interaction.objects.filter(reader=self._reader, undo_event_id=uuid.UUID(event.id)).exists():
+        if Interaction.objects.filter(reader=self._reader, undo_event_id=event.key).exists():
             return "duplicate"
         undone = take_back(
             reader=self._reader,
             kind=Kind(event.kind),
             about=self._target(event),
             now=self._now,
-            event_id=uuid.UUID(event.id),
+            event_id=event.key,
             latest_only=True,
         )
         return "accepted" if undone else "nothing_to_undo"

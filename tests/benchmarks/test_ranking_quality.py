@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import ranking_quality, ranking_runs
+from benchmarks import ranking_runs, retrieval_options
 from benchmarks.ranking_funnel import FUNNEL, FUSION, TYPE_1, TYPE_2
 from benchmarks.ranking_quality import add_arguments, minutes_of_work, report, run
 from benchmarks.ranking_runs import ORDERS, funnel_store
@@ -86,7 +86,7 @@ def test_the_benchmark_runs_from_its_arguments_and_goes_on_where_it_stopped(
     fitted = Fitted(monkeypatch)
     monkeypatch.setattr(ranking_runs, "BESIDE", ranking_runs.BESIDE[:2])
     monkeypatch.setattr(ranking_runs, "RANKER", RANKER)
-    monkeypatch.setattr(ranking_quality, "_SMALL_READERS", 20)
+    monkeypatch.setattr(retrieval_options, "_SMALL_READERS", 20)
     parser = argparse.ArgumentParser()
     parser.add_argument("--small", action="store_true")
     add_arguments(parser)
