@@ -61,7 +61,7 @@ class Cause:
     features: tuple[str, ...] = ()
 
 
-PERSONAL_SOURCES = ("covisitation", "graph_walk", "implicit_als", "two_tower")
+PERSONAL_SOURCES = ("covisitation", "graph_walk", "implicit_als", "implicit_als_taste", "two_tower")
 """They go by what the reader chose."""
 
 _RECENT_CHANGES = ("click_rate_hour", "click_rate_day", "log_views_hour", "log_views_day")

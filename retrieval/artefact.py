@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
+from retrieval.artefact_files import MANIFEST, ArtefactError, check_folder, write_folder
 from retrieval.config import Encoder, Negatives, PositiveCorrection, TowerConfig, TrainingConfig, TwoTowerConfig
 
+__all__ = ["MANIFEST", "ArtefactError", "RetrieverArtefact", "load", "read", "save"]
+
 FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
 
 _ARRAYS = "arrays.npz"
 _QUERY, _CANDIDATE = "query_tower.onnx", "candidate_tower.onnx"
 _DESCRIPTION = "retriever.json"
-
-
-class ArtefactError(Exception):
-    """These files, or these values, are no retriever that this code can serve."""
+_WEIGHTS = "weights/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,40 +83,26 @@ def save(artefact: RetrieverArtefact, folder: Path) -> None:
 
     Raises FileExistsError for a folder that is there already: artefacts are never edited.
     """
-    if folder.exists():
-        raise FileExistsError(f"{folder} is there already; a retriever is written once, into a folder of its own.")
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    arrays = {name: getattr(artefact, name) for name in ("item_ids", "item_embeddings", "item_topics", "item_counts")}
-    weights = {f"weights/{name}": array for name, array in artefact.weights.items()}
-    with (unfinished / _ARRAYS).open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays, **weights)
-    (unfinished / _QUERY).write_bytes(artefact.query_tower)
-    (unfinished / _CANDIDATE).write_bytes(artefact.candidate_tower)
-    description = {
-        "format_version": artefact.format_version,
-        "config": asdict(artefact.config),
-        "trained_from": artefact.trained_from.isoformat(),
-        "trained_until": artefact.trained_until.isoformat(),
-        "metrics": artefact.metrics,
-    }
-    (unfinished / _DESCRIPTION).write_text(json.dumps(description, indent=1))
-    checksums = {path.name: _checksum(path) for path in sorted(unfinished.iterdir())}
-    (unfinished / MANIFEST).write_text(json.dumps({"sha256": checksums}, indent=1))
-    for path in unfinished.iterdir():
-        _to_disk(path)
-    os.rename(unfinished, folder)
-    _to_disk(folder.parent)
+    write_folder(folder, lambda unfinished: _write(artefact, unfinished))
 
 
 def load(folder: Path) -> RetrieverArtefact:
     """What `save` wrote. Raises `ArtefactError` for a folder that is incomplete, damaged, or of another format."""
-    _check_files(folder)
+    check_folder(folder)
+    return read(folder)
+
+
+def read(folder: Path, *, with_weights: bool = True) -> RetrieverArtefact:
+    """As `load`, of a folder that the caller has checked. Without weights, which only training reads, a third of it."""
     description = json.loads((folder / _DESCRIPTION).read_text())
+    arrays: dict[str, np.ndarray] = {}
+    weights: dict[str, np.ndarray] = {}
     with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    weights = {name.removeprefix("weights/"): arrays.pop(name) for name in list(arrays) if name.startswith("weights/")}
+        for name in stored.files:
+            if not name.startswith(_WEIGHTS):
+                arrays[name] = stored[name]
+            elif with_weights:
+                weights[name.removeprefix(_WEIGHTS)] = stored[name]
     return RetrieverArtefact(
         **arrays,
         weights=weights,
@@ -132,6 +114,23 @@ def load(folder: Path) -> RetrieverArtefact:
         metrics=description["metrics"],
         format_version=description["format_version"],
     )
+
+
+def _write(artefact: RetrieverArtefact, folder: Path) -> None:
+    arrays = {name: getattr(artefact, name) for name in ("item_ids", "item_embeddings", "item_topics", "item_counts")}
+    weights = {f"{_WEIGHTS}{name}": array for name, array in artefact.weights.items()}
+    with (folder / _ARRAYS).open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays, **weights)
+    (folder / _QUERY).write_bytes(artefact.query_tower)
+    (folder / _CANDIDATE).write_bytes(artefact.candidate_tower)
+    description = {
+        "format_version": artefact.format_version,
+        "config": asdict(artefact.config),
+        "trained_from": artefact.trained_from.isoformat(),
+        "trained_until": artefact.trained_until.isoformat(),
+        "metrics": artefact.metrics,
+    }
+    (folder / _DESCRIPTION).write_text(json.dumps(description, indent=1))
 
 
 def _config(values: dict[str, dict[str, object]], folder: Path) -> TwoTowerConfig:
@@ -146,26 +145,3 @@ def _config(values: dict[str, dict[str, object]], folder: Path) -> TwoTowerConfi
         replace(towers, encoder=Encoder(towers.encoder)),
         replace(training, negatives=negatives, positive_correction=correction),
     )
-
-
-def _check_files(folder: Path) -> None:
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
-        raise ArtefactError(f"{folder} has no {MANIFEST}, so it was never finished. Remove it, or train again.")
-    for name, expected in json.loads(manifest.read_text())["sha256"].items():
-        path = folder / name
-        if not path.is_file() or _checksum(path) != expected:
-            raise ArtefactError(f"{path} is missing or not what was written. Take another release, or train again.")
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

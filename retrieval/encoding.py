@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import onnxruntime as ort
@@ -43,17 +44,43 @@ class QueryEncoder:
         return vectors
 
 
+@dataclass(frozen=True, eq=False)
+class CandidateEncoder:
+    """The candidate side of an artefact, made ready: items in, vectors out; also items that training never met, which
+    it judges by their content. Safe to use from several threads. The session is made when first asked.
+
+    items: those of training.  counts: (num_items, COUNTS) float32, as of training's end, which is what is kept of them.
+    """
+
+    tower: bytes
+    items: IdMap
+    counts: np.ndarray
+    config: TowerConfig
+
+    @classmethod
+    def of(cls, artefact: RetrieverArtefact) -> CandidateEncoder:
+        items, counts = IdMap(artefact.item_ids), artefact.item_counts
+        return cls(artefact.candidate_tower, items, counts, artefact.config.towers)
+
+    def embed(self, items: pa.Table, at_s: float) -> np.ndarray:
+        """(n, width) float32 of `content.ITEM_CONTENT` at a moment, seconds since 1970 UTC."""
+        content = ItemContent.from_table(items, self.config)
+        item_idx = self.items.idx_of(content.ids.item_ids)
+        known = item_idx != UNKNOWN
+        counts = np.repeat(_fewest(self.counts)[None], len(content), axis=0)
+        counts[known] = self.counts[item_idx[known]]
+        features = candidate_features(content, counts, at_s, id_rows=item_rows(item_idx))
+        vectors: np.ndarray = self._asked.run(None, features.arrays())[0]
+        return vectors
+
+    @cached_property
+    def _asked(self) -> ort.InferenceSession:
+        return _session(self.tower)
+
+
 def candidate_vectors(artefact: RetrieverArtefact, items: pa.Table, at_s: float) -> np.ndarray:
-    """(n, width) float32 of `content.ITEM_CONTENT` at a moment, by the candidate tower: also of items that training
-    never met, which it judges by their content. Counts are those of the training's end."""
-    content = ItemContent.from_table(items, artefact.config.towers)
-    item_idx = IdMap(artefact.item_ids).idx_of(content.ids.item_ids)
-    known = item_idx != UNKNOWN
-    counts = np.repeat(_fewest(artefact)[None], len(content), axis=0)
-    counts[known] = artefact.item_counts[item_idx[known]]
-    features = candidate_features(content, counts, at_s, id_rows=item_rows(item_idx))
-    vectors: np.ndarray = _session(artefact.candidate_tower).run(None, features.arrays())[0]
-    return vectors
+    """As `CandidateEncoder.embed`, for whoever asks once."""
+    return CandidateEncoder.of(artefact).embed(items, at_s)
 
 
 def _session(tower: bytes) -> ort.InferenceSession:
@@ -63,11 +90,9 @@ def _session(tower: bytes) -> ort.InferenceSession:
     return ort.InferenceSession(tower, options, providers=["CPUExecutionProvider"])
 
 
-def _fewest(artefact: RetrieverArtefact) -> np.ndarray:
+def _fewest(counts: np.ndarray) -> np.ndarray:
     """(COUNTS,) float32: counts of an item that nobody has chosen yet."""
-    if not len(artefact.item_counts):
-        return np.zeros(COUNTS, np.float32)
-    return artefact.item_counts.min(axis=0)
+    return counts.min(axis=0) if len(counts) else np.zeros(COUNTS, np.float32)
 
 
 def _known_items(artefact: RetrieverArtefact) -> ItemContent:

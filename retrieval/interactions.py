@@ -51,7 +51,12 @@ class Interactions:
 
     def before(self, time_s: float) -> Interactions:
         """Those that happened before `time_s`."""
-        return self.take(np.arange(np.searchsorted(self.times_s, time_s, side="left")))
+        return self.between(-np.inf, time_s)
+
+    def between(self, since_s: float, until_s: float) -> Interactions:
+        """Those that happened from `since_s` on, before `until_s`."""
+        begin, end = np.searchsorted(self.times_s, [since_s, until_s], side="left")
+        return self.take(np.arange(begin, end))
 
     def take(self, rows: np.ndarray) -> Interactions:
         """Some of the rows: a mask, or numbers in rising order."""

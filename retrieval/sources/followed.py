@@ -40,9 +40,13 @@ class Shelves:
     def of(cls, pairs: np.ndarray, newest_first: IdMap) -> Shelves:
         """pairs: (n, 2) int64, an item's id and a topic's. Pairs of an item that is not in the order are left out."""
         item_rows = newest_first.idx_of(pairs[:, 0])
-        shelved = np.unique(np.column_stack([pairs[:, 1], item_rows])[item_rows != UNKNOWN], axis=0)
-        keys, starts = np.unique(shelved[:, 0], return_index=True)
-        return cls(IdMap(keys), np.append(starts, len(shelved)), shelved[:, 1])
+        known = item_rows != UNKNOWN
+        order = np.lexsort((item_rows[known], pairs[known, 1]))
+        by_key, rows = pairs[known, 1][order], item_rows[known][order]
+        differs = np.ones(len(rows), bool)
+        differs[1:] = (np.diff(by_key) != 0) | (np.diff(rows) != 0)
+        keys, starts = np.unique(by_key[differs], return_index=True)
+        return cls(IdMap(keys), np.append(starts, differs.sum()), rows[differs])
 
     def shelf(self, key: int) -> np.ndarray:
         """Its rows, from the newest on; none for a key that is not known."""
@@ -90,8 +94,9 @@ class Followed:
         if not shelves:
             return NO_CANDIDATES
         allowed = self.order.allowed(state.languages, exclude)
-        allowed[: np.searchsorted(-self.published_s, -state.at.timestamp(), side="left")] = False  # not out yet
-        newest = [shelf[allowed[shelf]][: min(k, self.config.newest)] for shelf in shelves]
+        out = np.searchsorted(-self.published_s, -state.at.timestamp(), side="left")  # from this row on
+        most = min(k, self.config.newest)
+        newest = [allowed.first_of(shelf[np.searchsorted(shelf, out) :], most) for shelf in shelves]
         rows, rounds = _in_rounds(newest)
         return Candidates(self.order.items.item_ids[rows[:k]], (1 / (1 + rounds[:k])).astype(np.float32))
 

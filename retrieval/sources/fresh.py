@@ -53,7 +53,7 @@ class Fresh:
         if self.config.max_age_days is not None:
             oldest_s = at_s - self.config.max_age_days * SECONDS_A_DAY
             end = int(np.searchsorted(-self.published_s, -oldest_s, side="right"))
-        rows = begin + np.flatnonzero(self.order.allowed(state.languages, exclude)[begin:end])[:k]
+        rows = self.order.allowed(state.languages, exclude).first(k, begin=begin, end=end)
         ages_days = (at_s - self.published_s[rows]) / SECONDS_A_DAY
         return Candidates(self.order.items.item_ids[rows], (-ages_days).astype(np.float32))
 

@@ -64,7 +64,7 @@ class GraphWalk:
         if not len(rows):
             return NO_CANDIDATES
         ended = self.ended(rows, said * shares / (said @ shares))
-        reached = np.flatnonzero(ended)
+        reached = np.flatnonzero(ended > 0)
         scores = ended[reached] / self.graph.masses[reached] ** self.config.end_power
         return best(self.graph.items.item_ids[reached], scores, k, exclude=exclude)
 
@@ -90,7 +90,7 @@ class GraphWalk:
 
 def _fullest(shares: np.ndarray, crowd: int) -> np.ndarray:
     """The rows with the highest shares above 0, at most `crowd`, in no meaningful order."""
-    rows = np.flatnonzero(shares)
+    rows = np.flatnonzero(shares > 0)  # of truth values it is ten times as fast as of numbers
     if len(rows) <= crowd:
         return rows
     return rows[np.argpartition(-shares[rows], crowd)[:crowd]]

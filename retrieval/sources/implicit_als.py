@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,9 +10,10 @@ from scipy import sparse
 
 from retrieval.candidates import NO_CANDIDATES, Candidates
 from retrieval.ids import IdMap
+from retrieval.index import Index, IndexConfig
 from retrieval.interactions import Interactions
 from retrieval.query_state import QueryState
-from retrieval.sources.choosing import best
+from retrieval.sources.choosing import at_least_one, best
 from retrieval.sources.distinct import strongest_of_pairs
 from retrieval.sources.evidence import LAST_TWENTY, Evidence
 
@@ -51,6 +53,7 @@ class ImplicitAls:
 
     items: the ids of the rows.  item_factors: (num_items, factors) float32.
     gram: (factors, factors) float64, item_factors.T @ item_factors + lambda x identity, lambda as it was fitted with.
+    index: of the item factors, where there are too many to score them all for every reader; `with_index`.
     """
 
     items: IdMap
@@ -58,6 +61,7 @@ class ImplicitAls:
     gram: np.ndarray
     config: ImplicitAlsConfig
     name: str = "implicit_als"
+    index: Index | None = None
 
     def __post_init__(self) -> None:
         factors = self.config.factors
@@ -90,12 +94,22 @@ class ImplicitAls:
         """The same vectors, with histories read in another way: a second source at no cost of memory."""
         return replace(self, config=replace(self.config, evidence=evidence), name=name)
 
+    def with_index(self, config: IndexConfig, histories: Sequence[QueryState]) -> ImplicitAls:
+        """The same, searching in an index, built for readers like those who have these histories."""
+        told = [self.config.evidence.of(state, self.items) for state in histories]
+        queries = np.stack([self.reader_vector(*read) for read in told if len(read[0])]).astype(np.float32)
+        return replace(self, index=Index.build(self.item_factors, self.items.item_ids, config, queries=queries))
+
     def candidates(self, state: QueryState, k: int, *, exclude: np.ndarray) -> Candidates:
         """See `Source.candidates`. A history without a known item brings none."""
         rows, weights, shares = self.config.evidence.of(state, self.items)
         if not len(rows):
             return NO_CANDIDATES
-        scores = self.item_factors @ self.reader_vector(rows, weights, shares).astype(np.float32)
+        vector = self.reader_vector(rows, weights, shares).astype(np.float32)
+        if self.index is not None:
+            at_least_one(k)
+            return self.index.search(vector, k, exclude)
+        scores = self.item_factors @ vector
         return best(self.items.item_ids, scores, k, exclude=exclude)
 
     def reader_vector(self, rows: np.ndarray, weights: np.ndarray, shares: np.ndarray) -> np.ndarray:

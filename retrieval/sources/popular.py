@@ -132,5 +132,5 @@ def _in_order(item_ids: np.ndarray, scores: np.ndarray, items: ItemTable | None)
 
 def _first(order: StandingOrder, scores: np.ndarray, state: QueryState, k: int, exclude: np.ndarray) -> Candidates:
     at_least_one(k)
-    rows = np.flatnonzero(order.allowed(state.languages, exclude))[:k]
+    rows = order.allowed(state.languages, exclude).first(k)
     return Candidates(order.items.item_ids[rows], scores[rows])

@@ -20,6 +20,7 @@ TO_TRAIN = {
     "warm_start",
     "validation",
     "export",
+    "stage_training",
 }
 """The modules that need torch."""
 MODULES = sorted(module.name for module in pkgutil.walk_packages(retrieval.__path__, "retrieval."))
