@@ -1,4 +1,4 @@
-"""The command line of the made-up world: `python -m simulation catalogue --out DIR --seed 1`."""
+"""The command line of the made-up world: `python -m simulation catalogue --out DIR --seed 1`, then `history`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import IO
 
 from simulation.catalogue import OutOfTitles, generate_catalogue
+from simulation.history_files import NoWorld, write_history
 from simulation.phrases import PhraseError
 
 DEFAULT_ITEMS = 3_600
+DEFAULT_READERS = 400
+DEFAULT_DAYS = 14
 PROGRESS_EVERY = 200
 EARLIEST_YEAR = 1900
 
-EXAMPLES = """\
+CATALOGUE_EXAMPLES = """\
 examples:
   python -m simulation catalogue --out var/world --seed 1
   python -m simulation catalogue --out var/world --seed 1 --items 20000 --until 2026-01-31
@@ -29,23 +32,52 @@ The same seed, number of items and end date give the same bytes.
 """
 
 
+HISTORY_EXAMPLES = """\
+examples:
+  python -m simulation history --out var/world --seed 1
+  python -m simulation history --out var/world --seed 1 --readers 1000 --days 30 --until 2026-01-31
+
+DIR holds a world that `catalogue` wrote. interactions.parquet and readers.jsonl are for the site to import;
+readers-truth.jsonl is what the readers really like, and the site never reads it.
+"""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, or 1 after a one-line cause on stderr; bad arguments exit with 2."""
     arguments = _parser().parse_args(argv)
     try:
-        num_written = write_catalogue(
-            arguments.out, seed=arguments.seed, num_items=arguments.items, until=arguments.until or _today()
-        )
-    except (OutOfTitles, PhraseError) as error:
+        print(arguments.run(arguments))
+    except (OutOfTitles, PhraseError, NoWorld) as error:
         print(f"simulation: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"simulation: cannot write to {arguments.out}: {error.strerror or error}", file=sys.stderr)
         return 1
-    print(
+    return 0
+
+
+def _catalogue(arguments: argparse.Namespace) -> str:
+    num_written = write_catalogue(
+        arguments.out, seed=arguments.seed, num_items=arguments.items, until=arguments.until or _today()
+    )
+    return (
         f"Wrote {num_written:,} items to {arguments.out / 'items.jsonl'}, their hidden truth to truth.jsonl beside it."
     )
-    return 0
+
+
+def _history(arguments: argparse.Namespace) -> str:
+    written = write_history(
+        arguments.out,
+        seed=arguments.seed,
+        num_readers=arguments.readers,
+        num_days=arguments.days,
+        until=arguments.until or _today(),
+        on_day=lambda day: _show_progress(day, arguments.days, "days", every=1),
+    )
+    return (
+        f"Wrote {written.num_interactions:,} interactions of {arguments.readers:,} readers in {written.num_visits:,} "
+        f"visits ({written.num_views:,} cards seen) to {arguments.out / 'interactions.parquet'}."
+    )
 
 
 def write_catalogue(out: Path, *, seed: int, num_items: int, until: datetime) -> int:
@@ -60,7 +92,7 @@ def write_catalogue(out: Path, *, seed: int, num_items: int, until: datetime) ->
             for number, item in enumerate(generate_catalogue(seed=seed, num_items=num_items, until=until), start=1):
                 _write_line(items, item.public)
                 _write_line(truths, item.hidden)
-                _show_progress(number, num_items)
+                _show_progress(number, num_items, "items", every=PROGRESS_EVERY)
         os.replace(truth_path, out / "truth.jsonl")
         os.replace(items_path, out / "items.jsonl")
     return num_items
@@ -70,10 +102,10 @@ def _write_line(file: IO[str], record: dict[str, object]) -> None:
     file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def _show_progress(number: int, num_items: int) -> None:
-    if sys.stderr.isatty() and (number % PROGRESS_EVERY == 0 or number == num_items):
-        end = "\n" if number == num_items else ""
-        print(f"\r{number:,} of {num_items:,} items", end=end, file=sys.stderr, flush=True)
+def _show_progress(number: int, total: int, what: str, *, every: int) -> None:
+    if sys.stderr.isatty() and (number % every == 0 or number == total):
+        end = "\n" if number == total else ""
+        print(f"\r{number:,} of {total:,} {what}", end=end, file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,23 +117,41 @@ def _parser() -> argparse.ArgumentParser:
         "catalogue",
         help="write a catalogue and its hidden truth",
         description="Write a catalogue of made-up magazine pieces, and apart from it what is really true about them.",
-        epilog=EXAMPLES,
+        epilog=CATALOGUE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    catalogue.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder to write into; made if needed"
-    )
-    catalogue.add_argument("--seed", type=int, required=True, metavar="N", help="any whole number")
+    _add_common(catalogue, until="end of the two years of publishing")
     catalogue.add_argument(
         "--items", type=_count, default=DEFAULT_ITEMS, metavar="N", help=f"how many (default {DEFAULT_ITEMS})"
     )
-    catalogue.add_argument(
+    catalogue.set_defaults(run=_catalogue)
+    history = commands.add_parser(
+        "history",
+        help="let made-up readers browse that catalogue before the site exists",
+        description="Write what made-up readers did with a catalogue in the days before a site opens.",
+        epilog=HISTORY_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_common(history, until="end of the days")
+    history.add_argument(
+        "--readers", type=_count, default=DEFAULT_READERS, metavar="N", help=f"how many (default {DEFAULT_READERS})"
+    )
+    history.add_argument(
+        "--days", type=_count, default=DEFAULT_DAYS, metavar="N", help=f"how long (default {DEFAULT_DAYS})"
+    )
+    history.set_defaults(run=_history)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, *, until: str) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write into; made if needed")
+    parser.add_argument("--seed", type=int, required=True, metavar="N", help="any whole number")
+    parser.add_argument(
         "--until",
         type=_moment,
         metavar="DATE",
-        help="end of the two years of publishing, as 2026-01-31 or with a time and zone (default: start of today, UTC)",
+        help=f"{until}, as 2026-01-31 or with a time and zone (default: start of today, UTC)",
     )
-    return parser
 
 
 def _count(text: str) -> int:
