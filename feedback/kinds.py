@@ -53,6 +53,9 @@ WEIGHTS = {
 OF_ITEM = frozenset({Kind.CLICK, Kind.LIKE, Kind.SAVE, Kind.DWELL, Kind.DISMISS, Kind.ALREADY_SEEN, Kind.OUTBOUND})
 """Done to one item."""
 
+HISTORY_KINDS = (Kind.CLICK, Kind.OUTBOUND, Kind.LIKE, Kind.SAVE, Kind.DISMISS, Kind.ALREADY_SEEN)
+"""What a reader's state remembers of items, in training and in serving."""
+
 STANDING = frozenset(
     {Kind.LIKE, Kind.SAVE, Kind.DISMISS, Kind.ALREADY_SEEN, Kind.HIDE_TOPIC, Kind.HIDE_AUTHOR, Kind.FOLLOW}
 )

@@ -14,14 +14,12 @@ import polars as pl
 import pyarrow as pa
 from polars import col
 
-from feedback.kinds import READ_MS, WEIGHTS, Kind
+from feedback.kinds import HISTORY_KINDS, READ_MS, WEIGHTS, Kind
 from feedback.surfaces import Surface
+from feedback.ties import scattered
 
 READING_FOLLOWS_WITHIN = timedelta(minutes=30)
 """Reading that names no visit belongs to a click of so long before."""
-
-HISTORY_KINDS = (Kind.CLICK, Kind.OUTBOUND, Kind.LIKE, Kind.SAVE, Kind.DISMISS, Kind.ALREADY_SEEN)
-"""What a reader's state remembers of items."""
 
 _POSITIVE_KINDS = tuple(kind for kind in Kind if WEIGHTS[kind].retriever)
 _TIME = pa.timestamp("us", tz="UTC")
@@ -112,17 +110,8 @@ def find_positives(
 def _ordered(log: pl.DataFrame, seed: int) -> pl.DataFrame:
     """By reader and time. What shares a moment stands in a random, fixed order: neither item ids nor the order of
     arrival may be learned."""
-    ties = _scattered(log["id"].to_numpy(), seed)
+    ties = scattered(log["id"].to_numpy(), seed)
     return log.with_columns(tie=pl.Series(ties)).sort("reader_id", "happened_at", "tie")
-
-
-def _scattered(numbers: np.ndarray, seed: int) -> np.ndarray:
-    """(n,) uint64 in a random order that any version of any library gives again: the finaliser of SplitMix64 (Steele,
-    Lea, Flood: "Fast splittable pseudorandom number generators", 2014)."""
-    mixed = numbers.astype(np.uint64) + np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _judged(log: pl.DataFrame, until: datetime) -> pl.DataFrame:

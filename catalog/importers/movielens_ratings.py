@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from catalog.importers.history_format import PastAct, PastReader, kind_of_rating
 from catalog.importers.movielens import ENCODING, folder_of
-from catalog.importers.ratings import RatedReader, Rating
 from catalog.importers.records import BadRecord, ReadingMeter, Reason, Record, Records, RowError
 from catalog.importers.text_files import read_lines
 
@@ -31,7 +32,7 @@ def read_readers(path: Path, meter: ReadingMeter) -> Records:
     return _read_table(folder_of(path) / "u.user", meter, "|", READER_COLUMNS)
 
 
-def rating_of(fields: Mapping[str, str], *, now: datetime) -> Rating:
+def act_of(fields: Mapping[str, str], *, now: datetime) -> PastAct:
     """Raises RowError for a rating outside 1 to 5, or a time that is none or lies ahead."""
     value = _whole_number("rating", fields["rating"])
     if not LOWEST <= value <= HIGHEST:
@@ -39,17 +40,19 @@ def rating_of(fields: Mapping[str, str], *, now: datetime) -> Rating:
     rated_at = _moment(fields["time"])
     if rated_at > now:
         raise RowError(Reason.BAD_DATE, f"rated at {rated_at:%Y-%m-%d %H:%M}, which lies ahead")
-    return Rating(_key("reader", fields["reader"]), _key("item", fields["item"]), value, rated_at)
+    reader, item = _key("reader", fields["reader"]), _key("item", fields["item"])
+    return PastAct(reader, item, kind_of_rating(value), rated_at, rated=True)
 
 
-def reader_of(fields: Mapping[str, str]) -> RatedReader:
+def reader_of(fields: Mapping[str, str]) -> PastReader:
     """What the site may know of a reader: never the zip code. Raises RowError for an age that is none."""
     age = _whole_number("age", fields["age"])
     if age > _OLDEST:
         raise RowError(Reason.WRONG_TYPE, f"age is {age}, {_OLDEST} is the most")
     band = next(name for youngest, name in _AGE_BANDS if age >= youngest)
     attributes = {"age_band": band, "gender": fields["gender"].strip(), "occupation": fields["occupation"].strip()}
-    return RatedReader(_key("reader", fields["reader"]), {name: value for name, value in attributes.items() if value})
+    told = {name: value for name, value in attributes.items() if value}
+    return PastReader(_key("reader", fields["reader"]), json.dumps(told))
 
 
 def _read_table(path: Path, meter: ReadingMeter, separator: str, columns: tuple[str, ...]) -> Iterator[Any]:

@@ -1,8 +1,8 @@
-"""Parquet with the columns of rows.FIELDS; others are not even read."""
+"""Parquet with the columns that are wanted; others are not even read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,18 @@ READ_BUFFER_BYTES = 1 << 20
 
 
 def read_parquet(path: Path, meter: ReadingMeter) -> Records:
-    """One record a row, `line` being its number. Raises CatalogFileError if the file is broken or lacks a column."""
+    """One record an item, `line` being its row's number. Raises CatalogFileError if the file is broken or lacks a
+    column."""
+    return read_parquet_columns(path, meter, FIELDS, REQUIRED_FIELDS)
+
+
+def read_parquet_columns(path: Path, meter: ReadingMeter, wanted: Sequence[str], required: Sequence[str]) -> Records:
+    """The same for a file with other columns, of which it must have those `required`."""
     check_is_file(path)
     try:
         # A buffer and no pre-buffering: otherwise a whole row group, often the whole file, is held in memory.
         with pq.ParquetFile(path, buffer_size=READ_BUFFER_BYTES, pre_buffer=False) as file:
-            columns = _columns(path, file.schema_arrow.names)
+            columns = _columns(path, file.schema_arrow.names, wanted, required)
             meter.total = file.metadata.num_rows
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns):
                 for number, fields in enumerate(_rows_of(batch), start=meter.done + 1):
@@ -35,13 +41,13 @@ def read_parquet(path: Path, meter: ReadingMeter) -> Records:
         ) from error
 
 
-def _columns(path: Path, names: list[str]) -> list[str]:
-    missing = [name for name in REQUIRED_FIELDS if name not in names]
+def _columns(path: Path, names: list[str], wanted: Sequence[str], required: Sequence[str]) -> list[str]:
+    missing = [name for name in required if name not in names]
     if missing:
         raise CatalogFileError(
             f"{path}: no column {', '.join(missing)}; it has {', '.join(names) or 'none at all'}. Rename its columns."
         )
-    return [name for name in FIELDS if name in names]
+    return [name for name in wanted if name in names]
 
 
 def _rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | RowError]:

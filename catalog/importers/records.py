@@ -38,8 +38,9 @@ class Reason(StrEnum):
     TOO_MANY_TOPICS = "too many topics"
     REPEATED = "external_id used twice"
     BAD_RATING = "not a rating"
+    BAD_KIND = "not a kind of interaction"
     UNKNOWN_ITEM = "item that is not in the catalogue"
-    RATED_TWICE = "the same reader, item and time again"
+    TOLD_TWICE = "the same reader, item and time again"
     REFUSED_BY_DATABASE = "refused by the database"
 
 

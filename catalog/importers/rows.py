@@ -117,7 +117,7 @@ def typed_fields(texts: Mapping[str, str]) -> dict[str, Any]:
     if "topics" in fields:
         fields["topics"] = fields["topics"].split("|")
     if "attributes" in fields:
-        fields["attributes"] = _json_of_text(fields["attributes"])
+        fields["attributes"] = json_of_text(fields["attributes"])
     if "hidden" in fields:
         fields["hidden"] = _flag_of_text(fields["hidden"])
     return fields
@@ -278,7 +278,8 @@ def _hidden(value: Any) -> bool | None:
     raise RowError(Reason.WRONG_TYPE, f"hidden is {_kind(value)}, not true or false")
 
 
-def _json_of_text(text: str) -> Any:
+def json_of_text(text: str) -> Any:
+    """What a JSON text says. Raises RowError."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -14,14 +14,14 @@ from django.db import DatabaseError
 from tqdm import tqdm
 
 from catalog.importers.catalog_import import DEFAULT_BATCH_ROWS, DEFAULT_MAX_REJECTS, ImportSummary, import_catalog
-from catalog.importers.formats import FORMATS, CatalogFormat, format_of_path
-from catalog.importers.ratings import RatingsFormat, published_before_rated
+from catalog.importers.formats import FORMATS, CatalogFormat, format_of_path, items_file
+from catalog.importers.history_format import HistoryFormat, published_before_chosen
 from catalog.importers.records import CatalogFileError, ReadingMeter
 from feedback.history import HistorySummary, import_history
 from recsite import clock
 
 SOURCE_MAX_CHARS = 40
-NEWEST_RATING_AGE = timedelta(hours=1)
+NEWEST_ACT_AGE = timedelta(hours=1)
 
 STOPPED = 1
 WRONG_USAGE = 2
@@ -35,6 +35,7 @@ examples:
   manage.py import_catalog --format movielens path/to/ml-100k
   manage.py import_catalog --format movielens path/to/ml-100k --with-history
   manage.py import_catalog --format goodbooks path/to/goodbooks
+  manage.py import_catalog path/to/folder --with-history
 
 fields (JSON lines, or columns of the same names in CSV and Parquet; only the first two are required):
   external_id  title  summary  body  topics  author  language  published_at  image  link  attributes  hidden
@@ -47,9 +48,16 @@ what an import does:
   "now" and "shown". Of rows with the same external_id the first counts. Items that the file no longer has stay.
 
 what --with-history does:
-  Ratings become what readers did, at the ratings' own times: 4 and 5 a like, 3 a click, 1 and 2 a dismissal. Readers
-  are made with their age band, gender and occupation. It is all or nothing, and a second time changes nothing.
-  Bad rows go to history-FILE beside the rejects of the catalogue.
+  What people did becomes what readers did here, at the times told. MovieLens has ratings and an age band, gender and
+  occupation of each person. Beside items of your own lie interactions.parquet or interactions.csv, and perhaps
+  readers.jsonl, readers.csv or readers.parquet:
+    interactions: reader  item  time  and kind or rating
+      kind is click, like, save, dismiss or already_seen. Of ratings, 4 and more is a like, 3 and more a click, less
+      a dismissal. time is ISO 8601, or seconds since 1970.
+    readers: external_id  languages  country  attributes
+      In CSV, languages are parted by "|" and attributes are a JSON object. Only external_id is required.
+  It is all or nothing, and a second time changes nothing. Bad rows go to history-FILE beside the rejects of the
+  catalogue.
 
 exit codes:
   0  imported (a few rows may have been rejected)
@@ -69,7 +77,11 @@ class Command(BaseCommand):
         )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("path", type=Path, help="the file, or the folder of a movielens or goodbooks data set")
+        parser.add_argument(
+            "path",
+            type=Path,
+            help="the file, or a folder with items.jsonl, items.csv or items.parquet, or of movielens or goodbooks",
+        )
         parser.add_argument("--format", choices=sorted(FORMATS), help="guessed from the file's name if not given")
         parser.add_argument(
             "--source", type=_source, help="which catalogue this is; keeps equal ids of two catalogues apart"
@@ -99,16 +111,16 @@ class Command(BaseCommand):
         )
 
         parser.add_argument(
-            "--with-history", action="store_true", help="also what people rated, as likes, clicks and dismissals"
+            "--with-history", action="store_true", help="also what people did, as clicks, likes, dismissals"
         )
         parser.add_argument(
-            "--shift-to-now", action="store_true", help="move the history so that its newest rating is an hour old"
+            "--shift-to-now", action="store_true", help="move the history on, so that the newest of it is an hour old"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        path: Path = options["path"]
+        path = items_file(options["path"])
         format = _format(path, options["format"])
-        ratings = _ratings(format, with_history=options["with_history"], shift=options["shift_to_now"])
+        history = _history(format, with_history=options["with_history"], shift=options["shift_to_now"])
         now: datetime = options["now"] or clock.now()
         rejects_path: Path = options["rejects"] or Path(f"{_stem(path)}.rejects.jsonl")
         if rejects_path.exists() and path.exists() and rejects_path.samefile(path):
@@ -119,7 +131,7 @@ class Command(BaseCommand):
             summary = self._import(
                 path=path,
                 format=format,
-                ratings=ratings,
+                history=history,
                 source=options["source"] or format.source,
                 now=now,
                 rejects_path=rejects_path,
@@ -128,26 +140,26 @@ class Command(BaseCommand):
                 bar=bar,
             )
         self.stdout.write(_report(summary))
-        if ratings:
-            with tqdm(unit="", unit_scale=True, disable=not sys.stderr.isatty(), desc=ratings.ratings_file) as bar:
-                history = _import_history(
+        if history:
+            with tqdm(unit="", unit_scale=True, disable=not sys.stderr.isatty(), desc=history.acts_file) as bar:
+                imported = _import_history(
                     path=path,
-                    ratings=ratings,
+                    history=history,
                     source=options["source"] or format.source,
                     now=now,
-                    newest_at=now - NEWEST_RATING_AGE if options["shift_to_now"] else None,
+                    newest_at=now - NEWEST_ACT_AGE if options["shift_to_now"] else None,
                     rejects_path=rejects_path.with_name(f"history-{rejects_path.name}"),
                     max_rejects=options["max_rejects"],
                     bar=bar,
                 )
-            self.stdout.write(_history_report(history))
+            self.stdout.write(_history_report(imported))
 
     def _import(
         self,
         *,
         path: Path,
         format: CatalogFormat,
-        ratings: RatingsFormat | None,
+        history: HistoryFormat | None,
         now: datetime,
         bar: Any,
         **others: Any,
@@ -162,8 +174,8 @@ class Command(BaseCommand):
             bar.update(meter.done - bar.n)
 
         try:
-            if ratings:
-                format = replace(format, fields=published_before_rated(ratings, path, format.fields, now=now))
+            if history:
+                format = replace(format, fields=published_before_chosen(history, path, format.fields, now=now))
             return import_catalog(path=path, format=format, now=now, on_batch=show, **others)
         except CatalogFileError as error:
             raise CommandError(f"{error}\n{_kept(kept)}", returncode=STOPPED) from error
@@ -183,19 +195,19 @@ def _format(path: Path, name: str | None) -> CatalogFormat:
     return format
 
 
-def _ratings(format: CatalogFormat, *, with_history: bool, shift: bool) -> RatingsFormat | None:
+def _history(format: CatalogFormat, *, with_history: bool, shift: bool) -> HistoryFormat | None:
     if shift and not with_history:
         raise CommandError("--shift-to-now moves the history: say --with-history too.", returncode=WRONG_USAGE)
     if not with_history:
         return None
-    if format.ratings is None:
-        able = ", ".join(name for name, known in sorted(FORMATS.items()) if known.ratings)
+    if format.history is None:
+        able = ", ".join(name for name, known in sorted(FORMATS.items()) if known.history)
         raise CommandError(
-            f"{format.name} has no ratings with their times, so there is no history to import. "
+            f"{format.name} does not say who did what and when, so there is no history to import. "
             f"Leave out --with-history; it works for: {able}.",
             returncode=WRONG_USAGE,
         )
-    return format.ratings
+    return format.history
 
 
 def _import_history(*, bar: Any, **arguments: Any) -> HistorySummary:
@@ -215,14 +227,18 @@ def _import_history(*, bar: Any, **arguments: Any) -> HistorySummary:
 
 
 def _history_report(summary: HistorySummary) -> str:
-    moved = f", moved by {summary.moved_by.days:,} days" if summary.moved_by else ""
+    moved = f", moved on by {_in_words(summary.moved_by)}" if summary.moved_by else ""
     counts = (
-        f"{summary.ratings:,} ratings: {summary.interactions:,} new, "
+        f"{summary.told:,} interactions: {summary.interactions:,} new, "
         f"{summary.already_there:,} already there, {summary.readers_made:,} readers made, "
         f"{summary.readers_updated:,} updated, {summary.rejected:,} rejected"
     )
     where = f" (see {summary.rejects_path})" if summary.rejects_path else ""
     return f"{counts}{where}{moved}."
+
+
+def _in_words(time: timedelta) -> str:
+    return f"{time.days:,} days" if time.days > 1 else f"{time / timedelta(hours=1):.1f} hours"
 
 
 def _stem(path: Path) -> str:
