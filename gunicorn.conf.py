@@ -14,6 +14,18 @@ limit_request_line = 8190
 raw_env = ["OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1"]
 
 
+def post_worker_init(_worker: Any) -> None:
+    """Load the live release before the first request comes; after that a thread keeps it up to date."""
+    from django.db import connection
+
+    from recsite import clock
+    from recsite.releases.live import shelf
+
+    shelf().refresh(now=clock.now())
+    connection.close()  # back to the pool: this thread serves no request
+    shelf().ensure_watching()
+
+
 def child_exit(_server: Any, worker: Any) -> None:
     """Let the metrics of a worker that ended be merged into the totals."""
     from prometheus_client import values

@@ -12,7 +12,8 @@ from catalog.languages import text_direction
 from catalog.models import Item, Reader, Topic
 from feedback.kinds import Kind
 from feedback.models import Interaction
-from recsite.serving import Slate, SlateEntry
+from ranking.reason_text import Names, reason_text
+from recsite.slates import Slate, SlateEntry
 
 CHARS_A_MINUTE = 1_200
 """About 200 words: what adults read silently in a minute (Brysbaert 2019 found 238 for English non-fiction)."""
@@ -43,11 +44,12 @@ def slate_cards(slate: Slate, *, reader: Reader | None, followed_topic_ids: froz
     entries = {entry.item_id: entry for entry in slate.entries}
     items = load_items(entries)
     saved, liked = _saved_and_liked(reader, entries)
+    names = _names(slate, items)
     return [
         make_card(
             items[entry.item_id],
             position=entry.position,
-            reason=_reason(entry, items[entry.item_id], followed_topic_ids),
+            reason=_reason(entry, items[entry.item_id], names, followed_topic_ids),
             saved=entry.item_id in saved,
             liked=entry.item_id in liked,
             token=entry.token,
@@ -136,7 +138,22 @@ def _saved_and_liked(reader: Reader | None, item_ids: Iterable[int]) -> tuple[se
     return saved, liked
 
 
-def _reason(entry: SlateEntry, item: Item, followed_topic_ids: frozenset[int]) -> str:
+def _names(slate: Slate, items: Mapping[int, Item]) -> Names:
+    """What the reasons of these entries name. A topic or an author is the item's own; another item, which the reader
+    chose before, is looked up, and not named when it is no longer public."""
+    chosen = [entry.reason.item_id for entry in slate.entries if entry.reason and entry.reason.item_id is not None]
+    titles = Item.objects.visible().filter(pk__in=chosen).values_list("pk", "title") if chosen else ()
+    return Names(
+        items=dict(titles),
+        topics={topic.pk: topic.name for item in items.values() for topic in item.topics.all()},
+        authors={item.author.pk: item.author.name for item in items.values() if item.author},
+    )
+
+
+def _reason(entry: SlateEntry, item: Item, names: Names, followed_topic_ids: frozenset[int]) -> str:
+    """A release says why; rules put only what is followed, popular or new on a page."""
+    if entry.reason is not None:
+        return reason_text(entry.reason, names)
     if entry.source == "followed":
         followed = next((topic.name for topic in item.topics.all() if topic.pk in followed_topic_ids), None)
         if followed is not None:

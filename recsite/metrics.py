@@ -24,6 +24,16 @@ SLATES_NOT_RECORDED = Counter(
 )
 CACHE_FAILURES = Counter("recsite_cache_failures_total", "Reads and writes that Redis did not answer.", ["use"])
 RATE_LIMITED = Counter("recsite_rate_limited_total", "Requests refused for coming too often.", ["action"])
+SERVING_SECONDS = Histogram(
+    "recsite_serving_step_seconds",
+    "Time of one step of serving a page: state, retrieve, filter, features, order, slate, rules, record.",
+    ["step"],
+    buckets=(0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 1),
+)
+FALLBACKS = Counter("recsite_fallbacks_total", "Pages of the feed served by a step below the live release.", ["reason"])
+SOURCE_FAILURES = Counter(
+    "recsite_source_failures_total", "Candidate sources that failed while others went on.", ["source"]
+)
 DATABASE_FAILURES = Counter(
     "recsite_database_failures_total", "Requests answered 503 because PostgreSQL did not answer."
 )

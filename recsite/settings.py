@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -270,6 +271,7 @@ CELERY_RESULT_BACKEND = "django-db"
 CELERY_RESULT_EXTENDED = True
 CELERY_TASK_TRACK_STARTED = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {"recsite.tasks.retrain_*": {"queue": "training"}}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -281,7 +283,19 @@ CELERY_BEAT_SCHEDULER = "recsite.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "refresh-popularity": {"task": "recsite.tasks.refresh_popularity", "schedule": 60.0},
     "clear-sessions": {"task": "recsite.tasks.clear_sessions", "schedule": 24 * 3600.0},
-    "count-interactions": {"task": "recsite.tasks.count_interactions", "schedule": 600.0},
+    "refresh-sources": {"task": "recsite.tasks.refresh_sources", "schedule": 120.0},
+    "embed-new-items": {"task": "recsite.tasks.embed_new_items", "schedule": 60.0},
+    "prune-releases": {"task": "recsite.tasks.prune_releases", "schedule": 24 * 3600.0},
+    "retrain-retriever": {
+        "task": "recsite.tasks.retrain_retriever",
+        "schedule": 900.0 if DEMO else crontab(hour="3", minute="10"),
+        "options": {"expires": 900.0 if DEMO else 12 * 3600.0},
+    },
+    "retrain-reranker": {
+        "task": "recsite.tasks.retrain_reranker",
+        "schedule": 300.0 if DEMO else 3600.0,
+        "options": {"expires": 300.0 if DEMO else 3600.0},
+    },
     "keep-log": {"task": "recsite.tasks.keep_log", "schedule": 3600.0},
 }
 
@@ -293,6 +307,31 @@ SLATE_DETAIL_SHARE = _share("SLATE_DETAIL_SHARE", 1.0)
 SLATE_RETENTION_DAYS = _integer("SLATE_RETENTION_DAYS", 400, low=8, high=10_000)
 DETAIL_RETENTION_DAYS = _integer("DETAIL_RETENTION_DAYS", 60, low=8, high=10_000)
 INTERACTION_RETENTION_DAYS = _integer("INTERACTION_RETENTION_DAYS", 800, low=8, high=10_000)
+
+# --- releases ---
+
+ARTEFACT_URL = _raw("ARTEFACT_URL") or f"file://{VAR_DIR}/artefacts"
+"""Where what was trained lies: a folder, or any address that fsspec knows, such as s3://bucket/folder."""
+
+ARTEFACT_CACHE = Path(_raw("ARTEFACT_CACHE") or VAR_DIR / "artefact-cache")
+"""Where this machine keeps its copies of those files."""
+
+RELEASE_POLL_S = _integer("RELEASE_POLL_S", 5, low=0, high=3600)
+"""How often a web process looks for another live release though nobody told it of one. 0: it looks only when asked to,
+as tests do."""
+
+EXPLORATION_SHARE = _share("EXPLORATION_SHARE", 0.1)
+
+TRAINING_SIZE = _raw("TRAINING_SIZE") or ("small" if DEMO else "full")
+if TRAINING_SIZE not in {"small", "full"}:
+    raise _refuse("TRAINING_SIZE", TRAINING_SIZE, "small or full")
+
+GATE_READERS = _integer("GATE_READERS", 50 if DEMO else 300, low=1, high=1_000_000)
+GATE_POSITIVES = _integer("GATE_POSITIVES", 200 if DEMO else 1000, low=1, high=100_000_000)
+"""So many readers with history and so many positives must lie in the window that a gate measures on."""
+
+RERANKER_VISITS = _integer("RERANKER_VISITS", 200 if DEMO else 2000, low=1, high=100_000_000)
+"""From so many finished visits with a click on, a ranker learns from impressions."""
 
 # --- people ---
 
@@ -399,5 +438,7 @@ LOGGING: dict[str, Any] = {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "celery": {"level": LOG_LEVEL, "propagate": True},
+        # They tell at length what concerns nobody: which build of FAISS was found, each pass over an exported model.
+        **{name: {"level": "WARNING", "propagate": True} for name in ("faiss.loader", "onnxscript", "onnx_ir")},
     },
 }

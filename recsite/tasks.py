@@ -1,4 +1,7 @@
-"""Periodic jobs: thin, safe to run twice. Schedules are rows of django-celery-beat, seeded from settings."""
+"""Periodic jobs: thin, safe to run twice. Schedules are rows of django-celery-beat, seeded from settings.
+
+What trains runs in a worker of its own, on the queue "training"; only there is anything imported that trains.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,25 @@ from celery import shared_task
 from django.conf import settings
 from django.core.management import call_command
 
-from feedback.counts import take_snapshot
 from feedback.partitions import ensure_partitions
 from feedback.retention import Retention, apply_retention
-from recsite import clock, serving
+from recsite import clock, popularity
+from recsite.models import TrainingRun
+from recsite.releases import embedding, registry, snapshots
+
+TRAINING_LIMIT_S = 2 * 3600
+_TRAINING = {
+    # One that was killed is not sent again by itself: what killed it may be the training. The next in turn clears up.
+    "acks_late": False,
+    "soft_time_limit": TRAINING_LIMIT_S,
+    "time_limit": TRAINING_LIMIT_S + 300,
+}
 
 
 @shared_task
 def refresh_popularity() -> int:
     """Recount what is popular, so that no reader waits for it. Returns how many items are."""
-    return len(serving.refresh_popularity(now=clock.now()))
+    return len(popularity.refresh_popularity(now=clock.now()))
 
 
 @shared_task
@@ -27,9 +39,44 @@ def clear_sessions() -> None:
 
 
 @shared_task
-def count_interactions() -> str:
-    """Take a snapshot of what was seen, clicked, liked and dismissed lately. Returns its time."""
-    return take_snapshot(now=clock.now()).isoformat()
+def refresh_sources() -> str:
+    """Take a snapshot of what was seen, clicked, liked and dismissed lately, and of what is popular and trending by it.
+    Returns its time."""
+    return snapshots.take_source_snapshots(now=clock.now()).isoformat()
+
+
+@shared_task
+def embed_new_items() -> int:
+    """Give items that were published or changed since the last training their vectors. Returns how many."""
+    return embedding.embed_new_items(now=clock.now())
+
+
+@shared_task
+def prune_releases() -> list[str]:
+    """Delete trained files that nobody will go back to. Returns their names."""
+    return registry.prune(now=clock.now())
+
+
+@shared_task(**_TRAINING)
+def retrain_retriever() -> str:
+    """Train a new pair on everything; it goes live only if it passes the gate. Returns what came of it."""
+    return _retrain(TrainingRun.Kind.RETRIEVER)
+
+
+@shared_task(**_TRAINING)
+def retrain_reranker() -> str:
+    """Train a new ranker beside the live retriever. Returns what came of it."""
+    return _retrain(TrainingRun.Kind.RERANKER)
+
+
+def _retrain(kind: TrainingRun.Kind) -> str:
+    from recsite.training.rounds import retrain  # noqa: PLC0415 - needs what only the training worker has
+    from recsite.training.runs import AlreadyTraining  # noqa: PLC0415
+
+    try:
+        return retrain(kind, now=clock.now(), by="schedule").text
+    except AlreadyTraining as busy:
+        return str(busy)
 
 
 @shared_task

@@ -1,4 +1,5 @@
-"""Which visit a request belongs to: one sitting of one reader id, over after 30 idle minutes.
+"""Which visit a request belongs to: one sitting of one reader id, over after 30 idle minutes; and with which release
+it began, so that pages of one scroll are of one mind.
 
 Kept in Redis. Without it every request is a visit of its own, counted: what was shown is still logged, and teaches.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.core.cache import cache
@@ -22,22 +24,42 @@ LONGEST = timedelta(hours=12)
 """Nobody sits longer: a tab that reloads itself would make a visit without an end, and no day would hold it."""
 
 
-def current_visit(public_id: uuid.UUID, *, now: datetime) -> uuid.UUID:
-    """The visit of this reader id, begun now if there is none; it goes on until 30 minutes after the last call.
+@dataclass(frozen=True)
+class Visit:
+    """id: a UUID of version 7 that holds its beginning. release: by which its pages are made; None before the first
+    page of any."""
 
-    Its id is a UUID of version 7 that holds its beginning.
-    """
-    key = _key(public_id)
+    id: uuid.UUID
+    began: datetime
+    latest: datetime
+    release: int | None = None
+
+
+def open_visit(public_id: uuid.UUID, *, now: datetime) -> Visit:
+    """The visit of this reader id, begun now if there is none; it goes on until 30 minutes after the last call."""
     try:
-        kept: tuple[uuid.UUID, datetime, datetime] | None = cache.get(key)
-        visit, began = _continued(kept, now) or (make_uuid7(now), now)
-        # The time is kept beside it, and compared: in a simulation an hour passes in a second.
-        cache.set(key, (visit, began, now), timeout=IDLE.total_seconds())
+        kept: tuple[uuid.UUID, datetime, datetime, int | None] | None = cache.get(_key(public_id))
+        visit = replace(_continued(kept, now) or _begun(now), latest=now)
+        _keep(public_id, visit)
     except RedisError as error:
-        CACHE_FAILURES.labels("visit").inc()
-        logger.warning("visit is not known: Redis does not answer", extra={"reason": str(error)})
-        return make_uuid7(now)
+        _count_failure(error)
+        return _begun(now)
     return visit
+
+
+def current_visit(public_id: uuid.UUID, *, now: datetime) -> uuid.UUID:
+    """Its id, as `open_visit`."""
+    return open_visit(public_id, now=now).id
+
+
+def pin_release(public_id: uuid.UUID, visit: Visit, release: int | None) -> None:
+    """Let the pages of the visit that follow be made by this release too. None changes nothing."""
+    if release is None or release == visit.release:
+        return
+    try:
+        _keep(public_id, replace(visit, release=release))
+    except RedisError as error:
+        _count_failure(error)
 
 
 def forget_visit(public_id: uuid.UUID) -> None:
@@ -45,11 +67,27 @@ def forget_visit(public_id: uuid.UUID) -> None:
     cache.delete(_key(public_id))
 
 
-def _continued(kept: tuple[uuid.UUID, datetime, datetime] | None, now: datetime) -> tuple[uuid.UUID, datetime] | None:
+def _begun(now: datetime) -> Visit:
+    return Visit(make_uuid7(now), now, now)
+
+
+def _continued(kept: tuple[uuid.UUID, datetime, datetime, int | None] | None, now: datetime) -> Visit | None:
     if kept is None:
         return None
-    visit, began, latest = kept
-    return (visit, began) if now - latest < IDLE and now - began < LONGEST else None
+    # The time is kept beside it, and compared: in a simulation an hour passes in a second.
+    visit = Visit(*kept)
+    return visit if now - visit.latest < IDLE and now - visit.began < LONGEST else None
+
+
+def _keep(public_id: uuid.UUID, visit: Visit) -> None:
+    """As plain values: what an older version of this code kept can be read as well."""
+    values = (visit.id, visit.began, visit.latest, visit.release)
+    cache.set(_key(public_id), values, timeout=IDLE.total_seconds())
+
+
+def _count_failure(error: RedisError) -> None:
+    CACHE_FAILURES.labels("visit").inc()
+    logger.warning("visit is not known: Redis does not answer", extra={"reason": str(error)})
 
 
 def _key(public_id: uuid.UUID) -> str:

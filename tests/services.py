@@ -76,6 +76,7 @@ def _choose() -> _Services | None:
     os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
     os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,testserver")
     os.environ.setdefault("HTTPS", "0")
+    os.environ.setdefault("RELEASE_POLL_S", "0")  # no thread beside the tests holds a connection to their database
     os.environ["VAR_DIR"] = str(folder / "var")
     (folder / "var" / "static").mkdir(parents=True)
     if _others_services:

@@ -20,7 +20,7 @@ from feedback.readers import all_public_ids
 from feedback.surfaces import Excluded
 from recsite.api.problems import ApiProblem
 from recsite.audience import excluded_reason
-from recsite.models import ApiKey, hash_of_key
+from recsite.models.api_keys import ApiKey, hash_of_key
 from recsite.requests import SiteRequest
 from recsite.viewers import Viewer, viewer_of
 from recsite.visits import current_visit

@@ -11,7 +11,7 @@ from recsite.api.problems import ApiProblem
 from recsite.cards import load_items
 from recsite.cursors import CursorError
 from recsite.feed import next_page, similar_items
-from recsite.serving import Slate, SlateEntry
+from recsite.slates import Slate, SlateEntry
 
 
 def feed_page(*, caller: Caller, cursor: str, limit: int, now: datetime) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _slate_as_json(slate: Slate) -> dict[str, Any]:
     items = load_items(entry.item_id for entry in slate.entries)
     return {
         "slate": slate.id,
-        "release": None,
+        "release": slate.release,
         "fallback": slate.policy.fallback,
         "items": [_item_as_json(entry, items[entry.item_id]) for entry in slate.entries if entry.item_id in items],
     }

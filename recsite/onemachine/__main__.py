@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     parser.add_argument("--clean", action="store_true", help="remove everything the demo keeps, instead of running it")
     parser.add_argument("--items", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--readers", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     stop = StopRequest(with_parent=arguments.with_parent)
     stop.listen()
@@ -39,7 +40,7 @@ def main() -> int:
         if arguments.clean:
             remove(_demo_settings().VAR_DIR)
         else:
-            Demo(_options(arguments.items), stop).run()
+            Demo(_options(arguments), stop).run()
     except StopAsked:
         return ASKED
     except CannotStart as error:
@@ -50,14 +51,15 @@ def main() -> int:
     return ASKED
 
 
-def _options(items: int | None) -> DemoOptions:
+def _options(arguments: argparse.Namespace) -> DemoOptions:
     settings = _demo_settings()
     return DemoOptions(
         base=settings.BASE_DIR,
         var=settings.VAR_DIR,
         port=settings.PORT,
         data=Path(settings.DATA).absolute() if settings.DATA else None,
-        items=items,
+        items=arguments.items,
+        readers=arguments.readers,
         given_database_url=settings.GIVEN_DATABASE_URL,
         given_redis_url=settings.GIVEN_REDIS_URL,
     )

@@ -6,12 +6,13 @@ import http.client
 import os
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from recsite.onemachine import catalogue_source, postgres, redis_server
 from recsite.onemachine.catalogue_source import CatalogueSource
-from recsite.onemachine.errors import CannotStart
+from recsite.onemachine.errors import CannotStart, StepFailed
 from recsite.onemachine.postgres import LocalPostgres
 from recsite.onemachine.processes import last_line, run_step, wait_for
 from recsite.onemachine.programs import HOST, SITE, WEB, postgres_program, redis_program, site_programs
@@ -34,6 +35,7 @@ class DemoOptions:
     port: int
     data: Path | None
     items: int | None
+    readers: int | None
     given_database_url: str | None
     given_redis_url: str | None
 
@@ -48,7 +50,7 @@ class Demo:
         self._source = (
             catalogue_source.given(options.data)
             if options.data
-            else catalogue_source.synthetic(options.var / "world", items=options.items)
+            else catalogue_source.synthetic(options.var / "world", items=options.items, readers=options.readers)
         )
         self._var = VarFolder(options.var)
         self._lock = self._var.lock(f"{self._address}, process {os.getpid()}")
@@ -63,9 +65,11 @@ class Demo:
         """Start, serve until somebody asks for the end, stop. Raises CannotStart or StopAsked once nothing runs."""
         try:
             self._start_servers()
-            self._fill()
+            has_release = self._fill()
             self._start_site()
             self._announce()
+            if self._source.has_history and not has_release:
+                self._make_first_release()
             self._serve()
         finally:
             self._supervisor.stop()
@@ -97,12 +101,14 @@ class Demo:
         if broker and not wait_for(broker.answers, deadline_s=SERVER_DEADLINE_S, interrupted=self._stop.asked):
             raise self._silent("Redis", "redis")
 
-    def _fill(self) -> None:
-        code = f"from recsite.onemachine import filling; filling.prepare({str(self._var.staff_login)!r})"
-        prepare = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", code]
-        printed = self._run_step(prepare, "Preparing the database", log=self._var.log / "prepare.log")
-        if int(printed.split()[-1]) == 0 or self._unfinished_fill.exists():
+    def _fill(self) -> bool:
+        """Fill an empty database. Returns whether the site has a release already."""
+        prepare = f"filling.prepare({str(self._var.staff_login)!r})"
+        printed = self._run_code(prepare, "Preparing the database", log="prepare")
+        items, release = map(int, printed.split()[-2:])
+        if items == 0 or self._unfinished_fill.exists():
             self._fill_catalogue(self._source)
+        return release != 0
 
     def _fill_catalogue(self, source: CatalogueSource) -> None:
         _say(f"Filling the catalogue ({source.name})")
@@ -110,10 +116,20 @@ class Demo:
         self._filled_from.write_text(f"{source.name}\n")
         for command in source.commands:
             self._run_step(command, "Filling the catalogue", log=None)
+        if source.has_history:
+            self._run_code("filling.take_stock()", "Counting the history", log="counts")
         self._unfinished_fill.unlink()
 
-    def _run_step(self, command: list[str], name: str, *, log: Path | None) -> str:
-        return run_step(command, name, cwd=self._options.base, log=log, interrupted=self._stop.asked)
+    def _run_code(self, call: str, name: str, *, log: str) -> str:
+        """Call something of `filling`, which needs Django. Returns what it printed, which that log keeps."""
+        code = f"from recsite.onemachine import filling; {call}"
+        shell = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", code]
+        return self._run_step(shell, name, log=self._var.log / f"{log}.log")
+
+    def _run_step(
+        self, command: list[str], name: str, *, log: Path | None, tell: Callable[[str], None] | None = None
+    ) -> str:
+        return run_step(command, name, cwd=self._options.base, log=log, interrupted=self._stop.asked, tell=tell)
 
     @property
     def _unfinished_fill(self) -> Path:
@@ -165,6 +181,23 @@ class Demo:
         _say("  Stop         Ctrl-C")
         _say("")
 
+    def _make_first_release(self) -> None:
+        """Train on the history while the site serves what is popular and new. Come what may, the site runs on."""
+        log = self._var.log / "first-release.log"
+        _say("Training on the history; until then the feed is what is popular and new")
+        try:
+            retrain = [sys.executable, "-u", "manage.py", "retrain", "all"]
+            self._run_step(retrain, "The first release", log=log, tell=_tell)
+            asked = self._run_code("filling.tell_live_release()", "Asking for the release", log="release")
+        except StepFailed as error:
+            _say(f"No personal feed yet. {error}")
+            return
+        release = int(asked.split()[-1])
+        if release:
+            _say(f"First personal feed live: release {release} at {self._address}")
+        else:
+            _say(f"No personal feed yet: {last_line(log)}")
+
     def _serve(self) -> None:
         wait_for(
             lambda: not self._supervisor.is_running(), deadline_s=float("inf"), interrupted=self._stop.asked, poll_s=0.2
@@ -198,6 +231,12 @@ def _require_free_port(port: int) -> None:
 
 def _another(port: int) -> int:
     return port + 1 if 1024 <= port < 65535 else 8080
+
+
+def _tell(line: str) -> None:
+    """Say what a command says; lines of the log, which are JSON objects, are for programs."""
+    if line.strip() and not line.startswith("{"):
+        _say(f"  {line}")
 
 
 def _say(line: str) -> None:

@@ -90,7 +90,7 @@ def _missing_library() -> str:
 
 
 def _fingerprint() -> str:
-    contents = [(REQUIREMENTS / name).read_bytes() for name in (*FILES, "constraints.txt")]
+    contents = [(REQUIREMENTS / name).read_bytes() for name in (*FILES, "s3.txt", "constraints.txt")]
     return hashlib.sha256(b"\0".join(contents)).hexdigest()
 
 

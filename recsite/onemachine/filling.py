@@ -14,16 +14,32 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 
 from catalog.models import Item
+from recsite import tasks
+from recsite.models import Release
 
 STAFF_NAME = "staff@example.com"
 
 
 def prepare(staff_login: str) -> None:
-    """Bring the database up to date, its staff login kept in that file. Prints how many items it has."""
+    """Bring the database up to date, its staff login kept in that file. Prints how many items it has, and the number
+    of its live release (0 for none)."""
     call_command("migrate", interactive=False, verbosity=0)
     collect_changed_static()
     ensure_staff_login(Path(staff_login))
-    sys.stdout.write(f"{Item.objects.count()}\n")
+    sys.stdout.write(f"{Item.objects.count()} ")
+    tell_live_release()
+
+
+def take_stock() -> None:
+    """Count what the history says, as the jobs do later: what is popular is right from the first page on."""
+    tasks.refresh_sources()
+    tasks.refresh_popularity()
+
+
+def tell_live_release() -> None:
+    """Print the number of the live release, 0 for none."""
+    live = Release.objects.filter(state=Release.State.LIVE).values_list("pk", flat=True).first()
+    sys.stdout.write(f"{live or 0}\n")
 
 
 def collect_changed_static() -> None:

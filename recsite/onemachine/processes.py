@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from recsite.onemachine.errors import CannotStart, StopAsked
+from recsite.onemachine.errors import StepFailed, StopAsked
 
 POLL_S = 0.05
 _pause = threading.Event()
@@ -38,10 +38,19 @@ def wait_for(
     return True
 
 
-def run_step(command: list[str], name: str, *, cwd: Path, log: Path | None, interrupted: Interrupted = never) -> str:
+def run_step(
+    command: list[str],
+    name: str,
+    *,
+    cwd: Path,
+    log: Path | None,
+    interrupted: Interrupted = never,
+    tell: Callable[[str], None] | None = None,
+) -> str:
     """Run a command to its end and return what it wrote, which `log` keeps. log: None shows it to the person instead.
 
-    Raises CannotStart with its last words if it fails, StopAsked if we are to stop meanwhile.
+    `tell` is handed each line of the log as it is written. Raises StepFailed with the command's last words if it fails,
+    StopAsked if we are to stop meanwhile.
 
     The command gets a session of its own: a Ctrl-C in the terminal reaches us alone, and we end it and its children.
     """
@@ -49,13 +58,39 @@ def run_step(command: list[str], name: str, *, cwd: Path, log: Path | None, inte
         process = subprocess.Popen(
             command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
+        news = _News(log, tell) if log and tell else None
         try:
-            wait_for(lambda: process.poll() is not None, deadline_s=float("inf"), interrupted=interrupted)
+            wait_for(lambda: _has_ended(process, news), deadline_s=float("inf"), interrupted=interrupted)
         finally:
             end_group(process)
+    if news:
+        news.tell()
     if process.returncode != 0:
-        raise CannotStart(f"{name} failed: {_reason(process.returncode, log)}")
+        raise StepFailed(f"{name} failed: {_reason(process.returncode, log)}")
     return log.read_text(errors="replace") if log else ""
+
+
+class _News:
+    """What is new in a log since the last look, a whole line at a time."""
+
+    def __init__(self, log: Path, tell: Callable[[str], None]) -> None:
+        self._log = log
+        self._tell = tell
+        self._told_bytes = 0
+
+    def tell(self) -> None:
+        with self._log.open("rb") as file:
+            file.seek(self._told_bytes)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._told_bytes += len(whole) + len(newline)
+        for line in whole.decode(errors="replace").splitlines():
+            self._tell(line)
+
+
+def _has_ended(process: subprocess.Popen[bytes], news: _News | None) -> bool:
+    if news:
+        news.tell()
+    return process.poll() is not None
 
 
 def _reason(code: int, log: Path | None) -> str:

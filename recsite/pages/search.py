@@ -15,8 +15,8 @@ from feedback.surfaces import Excluded, Surface
 from recsite.cards import item_cards, load_items
 from recsite.pages.navigation import next_page_url, page_number, render_paged
 from recsite.requests import SiteRequest
-from recsite.serving import Policy, Slate, listed
 from recsite.slate_log import log_slate
+from recsite.slates import Policy, Slate, listed
 from recsite.viewers import viewer_of
 
 PAGE_SIZE = 24

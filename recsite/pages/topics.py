@@ -12,13 +12,13 @@ from catalog.models import Author, Item, ItemQuerySet, Topic
 from feedback.interactions import record_state, take_back
 from feedback.kinds import Kind
 from feedback.surfaces import Surface
-from recsite import serving
 from recsite.cards import generated_cover_url, item_cards
 from recsite.identity import UnprovenReader
 from recsite.pages.navigation import answer_form, needs_cookie, next_page_url, page_number, render_paged
+from recsite.reader_state import read_refusals
 from recsite.requests import SiteRequest
-from recsite.serving import Policy
 from recsite.slate_log import log_slate
+from recsite.slates import Policy, listed
 from recsite.viewers import viewer_of
 
 PAGE_SIZE = 24
@@ -93,10 +93,10 @@ def _page(request: SiteRequest, items: ItemQuerySet, policy: Policy, topic: Topi
     """One page of `items`, newest first, without those that the reader does not want recommended."""
     viewer = viewer_of(request, languages=frozenset())
     first = (page_number(request) - 1) * PAGE_SIZE
-    wanted = items.exclude(pk__in=serving.read_refusals(reader=viewer.reader).rejected)
+    wanted = items.exclude(pk__in=read_refusals(reader=viewer.reader, now=request.now).rejected)
     found = list(wanted.newest_first().for_cards()[first : first + PAGE_SIZE + 1])
     cards, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
-    slate = serving.listed(
+    slate = listed(
         [item.pk for item in cards], surface=Surface.TOPIC, policy=policy, first_position=first, is_end=not more
     )
     slate = log_slate(slate, viewer=viewer, now=request.now)

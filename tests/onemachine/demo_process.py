@@ -186,7 +186,7 @@ def running(var: Path, **options: object) -> Iterator[DemoProcess]:
 
 
 def launcher(python: str = sys.executable) -> list[str]:
-    return [python, "-m", "recsite.onemachine", "--items", "240"]
+    return [python, "-m", "recsite.onemachine", "--items", "240", "--readers", "0"]
 
 
 def refused(var: Path, **options: object) -> Finished:

@@ -1,188 +1,205 @@
+"""Who serves the home feed when something is missing or broken. Pages themselves: tests/recsite/test_personal_page.py
+and tests/recsite/test_mix.py."""
+
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
 import pytest
+from django.db import OperationalError
 from pytest_django.fixtures import Settings
 
-from feedback.interactions import record_click, record_state, take_back
-from feedback.kinds import Kind
-from feedback.slates import Named
-from recsite.serving import ReaderState, Slate, read_state, refresh_popularity, serve_home, serve_similar, with_topics
-from tests.factories import NOW, make_author, make_item, make_reader, make_topic
+from catalog.models import Item
+from feedback.interactions import record_click
+from recsite import slates
+from recsite.metrics import FALLBACKS
+from recsite.reader_state import ReaderState, read_state
+from recsite.releases.live import NOT_LOADED, Serving
+from recsite.serving import recommend, serve_home
+from recsite.slates import Slate
+from tests.factories import make_item
+from tests.recsite.released import NOW, RELEASE, FakeShelf, make_lover, make_world, put_live, small_serving
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 ANYBODY = ReaderState()
+BROKEN = 99
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_to_chance(settings: Settings) -> None:
+    settings.EXPLORATION_SHARE = 0.0
+
+
+@pytest.fixture
+def items() -> dict[int, Item]:
+    return make_world()
+
+
+def served(state: ReaderState = ANYBODY, *, shown: tuple[int, ...] = (), pinned: int | None = None) -> Slate:
+    return serve_home(state=state, shown=shown, now=NOW, limit=6, pinned=pinned)
+
+
+def by_whom(slate: Slate) -> tuple[int | None, str, str | None]:
+    return slate.release, slate.policy.name, slate.policy.fallback
 
 
 def ids(slate: Slate) -> list[int]:
     return [entry.item_id for entry in slate.entries]
 
 
-def test_an_unknown_reader_gets_the_newest() -> None:
-    old, new = make_item(age_days=30), make_item(age_days=1)
-    assert ids(serve_home(state=ANYBODY, shown=(), now=NOW, limit=5)) == [new.pk, old.pk]
+def broken(release_id: int = BROKEN) -> Serving:
+    """A release whose ranker is of another world."""
+    serving = small_serving(release_id)
+    return Serving(release_id, _Breaking(serving.funnel))  # type: ignore[arg-type]
 
 
-def test_a_scroll_shows_every_item_once_and_then_ends() -> None:
-    everything = {make_item(age_days=days).pk for days in range(1, 24)}
+class _Breaking:
+    def __init__(self, funnel: object) -> None:
+        self._funnel = funnel
+
+    def __getattr__(self, name: str) -> object:
+        if name == "scores":
+            raise RuntimeError("the model file is damaged")
+        return getattr(self._funnel, name)
+
+
+def counted(reason: str) -> float:
+    return FALLBACKS.labels(reason)._value.get()
+
+
+def test_the_live_release_serves_and_is_watched(items: dict[int, Item], monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = put_live(monkeypatch)
+    assert by_whom(served()) == (RELEASE, "funnel", None)
+    assert shelf.watched == 1
+
+
+def test_a_click_changes_the_next_page(items: dict[int, Item], monkeypatch: pytest.MonkeyPatch) -> None:
+    put_live(monkeypatch)
+    reader = make_lover(0, items, length=0)
+    before = served(read_state(reader=reader, languages=frozenset(), now=NOW))
+    for item_id in (101, 103, 105):
+        record_click(reader=reader, item=items[item_id], now=NOW - timedelta(seconds=9))
+    after = served(read_state(reader=reader, languages=frozenset(), now=NOW))
+    odd_before, odd_after = (sum(item_id % 2 for item_id in ids(slate)[:4]) for slate in (before, after))
+    assert ids(before) != ids(after)
+    assert odd_after > odd_before
+    assert not {101, 103, 105} & set(ids(after))
+
+
+def test_without_a_release_popular_and_fresh_serve(items: dict[int, Item], monkeypatch: pytest.MonkeyPatch) -> None:
+    put_live(monkeypatch, FakeShelf())
+    before = counted(slates.NO_RELEASE)
+    assert by_whom(served()) == (None, "mix", slates.NO_RELEASE)
+    assert counted(slates.NO_RELEASE) == before + 1
+
+
+def test_whoever_switched_personalisation_off_gets_what_everybody_gets(
+    items: dict[int, Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_live(monkeypatch)
+    slate = served(ReaderState(personalised=False))
+    assert by_whom(slate) == (None, "mix", slates.PERSONALISATION_OFF)
+
+
+def test_a_visit_stays_with_its_release_for_as_long_as_that_is_loaded(
+    items: dict[int, Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_live(monkeypatch, FakeShelf(small_serving(8), before=small_serving(7)))
+    assert by_whom(served(pinned=7)) == (7, "funnel", None)
+    assert by_whom(served(pinned=6)) == (8, "funnel", None)
+
+
+def test_where_the_live_release_fails_the_one_before_serves_and_says_so(
+    items: dict[int, Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_live(monkeypatch, FakeShelf(broken(8), before=small_serving(7)))
+    before = counted(slates.RELEASE_FAILED)
+    assert by_whom(served()) == (7, "funnel", slates.RELEASE_FAILED)
+    assert counted(slates.RELEASE_FAILED) == before + 1
+
+
+def test_where_every_release_fails_rules_serve(items: dict[int, Item], monkeypatch: pytest.MonkeyPatch) -> None:
+    put_live(monkeypatch, FakeShelf(broken(8), before=broken(7)))
+    slate = served(pinned=7)
+    assert by_whom(slate) == (None, "mix", slates.RELEASE_FAILED)
+    assert len(slate.entries) == 6
+
+
+def test_a_release_that_stands_in_for_one_that_does_not_load_says_so(
+    items: dict[int, Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stands_in = Serving(7, small_serving().funnel, fallback=NOT_LOADED)
+    put_live(monkeypatch, FakeShelf(stands_in))
+    assert by_whom(served()) == (7, "funnel", NOT_LOADED)
+
+
+def test_where_a_release_knows_nothing_that_may_be_shown_rules_serve(
+    items: dict[int, Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_live(monkeypatch)
+    Item.objects.update(hidden=True)
+    newer = make_item(published_at=NOW - timedelta(days=1))
+    slate = served()
+    assert by_whom(slate) == (None, "mix", slates.NO_CANDIDATES_LEFT)
+    assert ids(slate) == [newer.pk]
+
+
+def test_where_even_popular_and_fresh_fail_the_newest_serve(
+    items: dict[int, Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_arguments: object) -> None:
+        raise RuntimeError("counts are damaged")
+
+    put_live(monkeypatch, FakeShelf())
+    monkeypatch.setattr("recsite.serving.serve_mix", fail)
+    slate = served()
+    assert by_whom(slate) == (None, "newest", slates.RULES_FAILED)
+    assert len(slate.entries) == 6
+
+
+def test_a_database_that_does_not_answer_is_not_a_fault_of_the_release(
+    items: dict[int, Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise OperationalError("gone away")
+
+    put_live(monkeypatch)
+    monkeypatch.setattr("recsite.personal_page.unwanted", fail)
+    with pytest.raises(OperationalError):
+        served()
+
+
+def test_a_scroll_shows_every_item_once_and_then_ends(items: dict[int, Item], monkeypatch: pytest.MonkeyPatch) -> None:
+    put_live(monkeypatch)
     shown: tuple[int, ...] = ()
-    while True:
-        slate = serve_home(state=ANYBODY, shown=shown, now=NOW, limit=5)
+    for _ in range(4):
+        slate = served(shown=shown)
+        assert [entry.position for entry in slate.entries] == list(range(len(shown), len(shown) + 6))
         shown += tuple(ids(slate))
-        if slate.is_end:
-            break
-    assert len(shown) == len(set(shown)) == 23
-    assert set(shown) == everything
+    assert slate.is_end
+    assert sorted(shown) == sorted(items)
 
 
-def test_positions_go_on_from_page_to_page() -> None:
-    for days in range(1, 8):
-        make_item(age_days=days)
-    first = serve_home(state=ANYBODY, shown=(), now=NOW, limit=4)
-    second = serve_home(state=ANYBODY, shown=tuple(ids(first)), now=NOW, limit=4)
-    assert [entry.position for entry in (*first.entries, *second.entries)] == list(range(7))
+def test_what_is_served_without_exploration_is_what_the_same_release_says_when_asked_apart(
+    items: dict[int, Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = put_live(monkeypatch)
+    assert shelf.live is not None
+    for parity in (0, 1):
+        state = read_state(reader=make_lover(parity, items), languages=frozenset(), now=NOW)
+        page = recommend(state=state, serving=shelf.live, now=NOW, limit=6)
+        assert ids(served(state)) == list(page.drawn.item_ids)
+        assert page.drawn.ranked.item_ids.tolist() == shelf.live.funnel.ranked(page.query).item_ids().tolist()
 
 
-def test_a_page_that_holds_exactly_what_is_left_is_the_end() -> None:
-    make_item()
-    make_item()
-    assert serve_home(state=ANYBODY, shown=(), now=NOW, limit=2).is_end
-    assert not serve_home(state=ANYBODY, shown=(), now=NOW, limit=1).is_end
-
-
-def test_an_empty_catalogue_is_an_empty_slate() -> None:
-    slate = serve_home(state=ANYBODY, shown=(), now=NOW, limit=5)
-    assert (slate.entries, slate.is_end) == ((), True)
-
-
-def test_followed_topics_come_first_and_say_so() -> None:
-    followed = make_item(topics=["Jazz"], age_days=100)
-    for days in range(1, 5):
-        make_item(topics=["Birds"], age_days=days)
-    reader = make_reader()
-    record_state(reader=reader, kind=Kind.FOLLOW, about=make_topic("Jazz"), now=NOW)
-    slate = serve_home(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)
-    assert (slate.entries[0].item_id, slate.entries[0].source) == (followed.pk, "followed")
-
-
-def test_followed_authors_count_too() -> None:
-    followed = make_item(author="Ida Blom", age_days=100)
-    make_item(age_days=1)
-    reader = make_reader()
-    record_state(reader=reader, kind=Kind.FOLLOW, about=make_author("Ida Blom"), now=NOW)
-    slate = serve_home(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)
-    assert slate.entries[0].item_id == followed.pk
-
-
-def test_somebody_who_is_still_choosing_already_sees_the_choice() -> None:
-    chosen = make_item(topics=["Jazz"], age_days=100)
-    make_item(age_days=1)
-    state = with_topics(ANYBODY, frozenset({make_topic("Jazz").pk}))
-    assert ids(serve_home(state=state, shown=(), now=NOW, limit=1)) == [chosen.pk]
-
-
-def test_what_others_saved_is_popular() -> None:
-    popular, new = make_item(age_days=50), make_item(age_days=1)
-    record_state(reader=make_reader(), kind=Kind.SAVE, about=popular, now=NOW)
-    refresh_popularity(now=NOW)
-    slate = serve_home(state=ANYBODY, shown=(), now=NOW, limit=5)
-    assert [(entry.item_id, entry.source) for entry in slate.entries] == [(popular.pk, "popular"), (new.pk, "fresh")]
-
-
-def test_what_the_reader_opened_is_not_shown_again() -> None:
-    opened, other = make_item(), make_item()
-    reader = make_reader()
-    record_click(reader=reader, item=opened, now=NOW)
-    assert ids(serve_home(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)) == [
-        other.pk
-    ]
-
-
-def test_hidden_and_future_items_are_not_shown_from_any_source() -> None:
-    reader = make_reader()
-    for fields in ({"hidden": True}, {"age_days": -1}):
-        item = make_item(topics=["Jazz"], **fields)
-        record_state(reader=make_reader(), kind=Kind.SAVE, about=item, now=NOW)
-    record_state(reader=reader, kind=Kind.FOLLOW, about=make_topic("Jazz"), now=NOW)
-    state = read_state(reader=reader, languages=frozenset())
-    assert ids(serve_home(state=state, shown=(), now=NOW, limit=5)) == []
-
-
-def test_only_chosen_languages_are_shown_from_every_source() -> None:
-    german, english = make_item(language="de"), make_item(language="en")
-    for item in (german, english):
-        record_state(reader=make_reader(), kind=Kind.SAVE, about=item, now=NOW)
-    state = ReaderState(languages=frozenset({"de"}))
-    assert ids(serve_home(state=state, shown=(), now=NOW, limit=5)) == [german.pk]
-
-
-def test_the_feed_does_not_need_redis(settings: Settings) -> None:
-    settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}}
-    item = make_item()
-    assert ids(serve_home(state=ANYBODY, shown=(), now=NOW, limit=5)) == [item.pk]
-
-
-def test_an_item_hidden_after_the_last_count_is_not_popular() -> None:
-    item = make_item()
-    record_state(reader=make_reader(), kind=Kind.SAVE, about=item, now=NOW)
-    refresh_popularity(now=NOW)
-    type(item).objects.update(hidden=True)
-    assert ids(serve_home(state=ANYBODY, shown=(), now=NOW, limit=5)) == []
-
-
-def test_more_like_this_prefers_shared_topics_then_the_same_author() -> None:
-    item = make_item(topics=["Jazz", "Cities"], author="Ida Blom")
-    two_topics = make_item(topics=["Jazz", "Cities"], age_days=90)
-    same_author = make_item(topics=["Jazz"], author="Ida Blom", age_days=80)
-    one_topic = make_item(topics=["Jazz"], age_days=2)
-    make_item(topics=["Birds"])
-    make_item(topics=["Jazz"], language="de")
-    slate = serve_similar(item=item, state=ANYBODY, now=NOW, limit=5)
-    assert ids(slate) == [two_topics.pk, same_author.pk, one_topic.pk]
-
-
-@pytest.mark.parametrize("kind", [Kind.DISMISS, Kind.ALREADY_SEEN])
-def test_what_the_reader_rejected_leaves_every_recommending_surface_until_it_is_taken_back(kind: Kind) -> None:
-    item, rejected = make_item(topics=["Jazz"]), make_item(topics=["Jazz"], age_days=3)
-    reader = make_reader()
-    record_state(reader=reader, kind=kind, about=rejected, now=NOW)
-    state = read_state(reader=reader, languages=frozenset())
-    home = serve_home(state=state, shown=(), now=NOW, limit=5)
-    assert ids(home) == [item.pk]
-    assert home.removed_counts() == {str(kind).replace("dismiss", "dismissed"): 1}
-    assert ids(serve_similar(item=item, state=state, now=NOW, limit=5)) == []
-    take_back(reader=reader, kind=kind, about=rejected, now=NOW)
-    assert len(ids(serve_home(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5))) == 2
-
-
-def test_items_of_a_hidden_topic_or_author_are_not_recommended() -> None:
-    make_item(topics=["Jazz", "Cities"])
-    make_item(author="Ida Blom")
-    other = make_item(topics=["Cities"])
-    reader = make_reader()
-    record_state(reader=reader, kind=Kind.HIDE_TOPIC, about=make_topic("Jazz"), now=NOW)
-    record_state(reader=reader, kind=Kind.HIDE_AUTHOR, about=make_author("Ida Blom"), now=NOW)
-    slate = serve_home(state=read_state(reader=reader, languages=frozenset()), shown=(), now=NOW, limit=5)
-    assert ids(slate) == [other.pk]
-    assert slate.removed_counts() == {"hidden_topic": 1, "hidden_author": 1}
-
-
-def test_without_personalisation_only_what_everybody_does_counts_and_what_was_hidden_stays_hidden() -> None:
-    followed, opened, dismissed = make_item(topics=["Jazz"], age_days=50), make_item(), make_item()
-    reader = make_reader()
-    record_state(reader=reader, kind=Kind.FOLLOW, about=make_topic("Jazz"), now=NOW)
-    record_click(reader=reader, item=opened, now=NOW)
-    record_state(reader=reader, kind=Kind.DISMISS, about=dismissed, now=NOW)
-    state = read_state(reader=reader, languages=frozenset(), personalised=False)
-    slate = serve_home(state=state, shown=(), now=NOW, limit=5)
-    assert set(ids(slate)) == {opened.pk, followed.pk}
-    assert {entry.source for entry in slate.entries} == {"popular", "fresh"}
-
-
-def test_every_source_that_named_an_item_is_kept_with_its_score_and_rank() -> None:
-    newest, popular = make_item(age_days=1), make_item(age_days=9)
-    record_state(reader=make_reader(), kind=Kind.SAVE, about=popular, now=NOW)
-    slate = serve_home(state=ANYBODY, shown=(), now=NOW, limit=5)
-    named = {entry.item_id: entry.named_by for entry in slate.entries}
-    assert named[popular.pk] == (Named("popular", 3.0, 0), Named("fresh", None, 1))
-    assert named[newest.pk] == (Named("fresh", None, 0),)
-    assert slate.counts_as_of == NOW
+def test_serving_loads_nothing_that_only_training_needs() -> None:
+    code = (
+        "import django; django.setup(); import recsite.serving, recsite.feed, recsite.cards, recsite.urls, sys;"
+        "print(sorted({'torch', 'pandas', 'sklearn', 'lightgbm', 'implicit'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "recsite.settings"}
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert answer.stdout.strip() == "[]"

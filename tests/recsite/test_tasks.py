@@ -21,7 +21,9 @@ from feedback.models import CountSnapshot
 from feedback.partitions import TABLES, Month, partitions
 from recsite import clock, tasks
 from recsite.celery import app
-from recsite.serving import POPULARITY_KEY
+from recsite.models import SourceSnapshot, TrainingRun
+from recsite.popularity import POPULARITY_KEY
+from recsite.training.locks import advisory_lock
 from tests.addresses import url_of_test_database
 from tests.factories import make_interaction, make_item, make_reader
 from tests.waiting import wait_until
@@ -33,9 +35,19 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[None]:
     """A worker on the database of the tests."""
+    yield from _worker_of("default", tmp_path)
+
+
+@pytest.fixture
+def training_worker(tmp_path: Path) -> Iterator[None]:
+    """One that trains, on the same."""
+    yield from _worker_of("training", tmp_path)
+
+
+def _worker_of(queue: str, tmp_path: Path) -> Iterator[None]:
     with (tmp_path / "worker.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "recsite.celery", "worker", "--pool", "solo", "--queues", "default"],
+            [sys.executable, "-m", "celery", "-A", "recsite.celery", "worker", "--pool", "solo", "--queues", queue],
             cwd=ROOT,
             env=os.environ | {"DATABASE_URL": url_of_test_database()},
             stdout=log,
@@ -73,9 +85,37 @@ def test_the_log_gets_room_for_months_to_come_and_a_snapshot_of_its_counts() -> 
     next_month = Month.of(clock.now()).following()
     assert all(next_month in partitions(table) for table in TABLES)
     make_interaction(make_reader(), "like", item := make_item(), happened_at=clock.now() - timedelta(minutes=5))
-    as_of = tasks.count_interactions()
+    as_of = tasks.refresh_sources()
     snapshot = CountSnapshot.objects.get(as_of=as_of, window="hour")
     assert (snapshot.item_ids, snapshot.likes) == ([item.pk], [1])
+    popular = SourceSnapshot.objects.get(as_of=as_of, source="popular")
+    assert popular.item_ids == [item.pk]
+
+
+def test_where_nothing_is_live_there_is_nothing_to_embed_and_nothing_to_prune() -> None:
+    make_item()
+    assert (tasks.embed_new_items(), tasks.prune_releases()) == (0, [])
+
+
+def test_trainings_go_to_their_own_queue_end_in_time_and_are_not_sent_again_after_a_crash() -> None:
+    for task in (tasks.retrain_retriever, tasks.retrain_reranker):
+        assert app.amqp.router.route({}, task.name)["queue"].name == "training"
+        assert task.acks_late is False
+        assert task.soft_time_limit < task.time_limit
+
+
+def test_a_training_worker_trains_and_leaves_a_row_of_it(training_worker: None) -> None:
+    sent = tasks.retrain_retriever.delay()
+    wait_until(lambda: TaskResult.objects.filter(task_id=sent.id, status="SUCCESS").exists(), "the job is done")
+    run = TrainingRun.objects.get()
+    assert (run.kind, run.state) == ("retriever", "skipped")
+    assert run.outcome in TaskResult.objects.get(task_id=sent.id).result
+
+
+def test_two_trainings_of_a_kind_started_together_do_not_both_train() -> None:
+    with advisory_lock(1):
+        assert "under way already" in tasks.retrain_retriever()
+    assert TrainingRun.objects.count() == 0
 
 
 def test_every_scheduled_job_exists() -> None:

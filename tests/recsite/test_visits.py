@@ -4,11 +4,12 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
 from feedback.uuid7 import time_of_uuid7
-from recsite.visits import IDLE, LONGEST, current_visit, forget_visit
-from tests.factories import NOW
+from recsite.visits import IDLE, LONGEST, current_visit, forget_visit, open_visit, pin_release
+from tests.factories import NOW, make_visit_id
 
 pytestmark = pytest.mark.django_db
 READER = uuid.uuid4()
@@ -40,6 +41,33 @@ def test_a_forgotten_visit_is_not_continued() -> None:
     visit = current_visit(READER, now=NOW)
     forget_visit(READER)
     assert current_visit(READER, now=NOW) != visit
+
+
+def test_a_visit_goes_on_with_the_release_it_was_pinned_to_and_the_next_one_with_none() -> None:
+    visit = open_visit(READER, now=NOW)
+    assert visit.release is None
+    pin_release(READER, visit, 7)
+    assert open_visit(READER, now=NOW + timedelta(minutes=9)).release == 7
+    assert open_visit(READER, now=NOW + timedelta(minutes=9)).id == visit.id
+    assert open_visit(READER, now=NOW + timedelta(hours=2)).release is None
+
+
+def test_a_page_that_no_release_served_unpins_nothing() -> None:
+    pin_release(READER, open_visit(READER, now=NOW), 7)
+    pin_release(READER, open_visit(READER, now=NOW), None)
+    assert open_visit(READER, now=NOW).release == 7
+
+
+def test_what_an_older_version_of_this_code_kept_is_continued() -> None:
+    visit = make_visit_id()
+    cache.set(f"visit:{READER.hex}", (visit, NOW, NOW))
+    assert current_visit(READER, now=NOW) == visit
+
+
+def test_without_redis_nothing_is_pinned_and_nothing_fails(settings: Settings) -> None:
+    settings.CACHES = settings.CACHES | {"default": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}}
+    pin_release(READER, open_visit(READER, now=NOW), 7)
+    assert open_visit(READER, now=NOW).release is None
 
 
 def test_without_redis_each_request_is_a_visit_of_its_own(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recsite import clock
-from recsite.models import PREFIX_CHARS, ApiKey
+from recsite.models.api_keys import PREFIX_CHARS, ApiKey
 
 REFUSED = 1
 WRONG_USAGE = 2

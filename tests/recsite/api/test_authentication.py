@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from recsite import clock
-from recsite.models import ApiKey, hash_of_key
+from recsite.models.api_keys import ApiKey, hash_of_key
 from tests.factories import NOW, make_item
 
 pytestmark = pytest.mark.django_db

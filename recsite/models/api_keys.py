@@ -1,4 +1,4 @@
-"""What the site itself keeps: the keys of servers that may call the API."""
+"""The keys of servers that may call the API."""
 
 from __future__ import annotations
 

@@ -1,0 +1,195 @@
+"""One page of the feed as a release makes it: sources, filters, features, order, slate."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+
+from ranking import slate as ranked_slate
+from ranking.exploration import NO_EXPLORATION, ExplorationConfig, Outside
+from ranking.propensity import Branch
+from ranking.request import RankingRequest
+from ranking.slate_config import ScoredCandidates, SlateConfig, SlateRules
+from recsite.filters import unwanted
+from recsite.funnel.catalogue import Catalogue
+from recsite.funnel.funnel import Funnel
+from recsite.funnel.query import FunnelQuery
+from recsite.metrics import SERVING_SECONDS, SOURCE_FAILURES
+from recsite.reader_state import ReaderState
+from recsite.source_watch import SourceWatch
+from retrieval.union import Union
+
+logger = logging.getLogger(__name__)
+
+OUTSIDE_TRIES = 3
+OUTSIDE_RULE_CHARS = 200
+
+
+class NoCandidates(Exception):
+    """The sources of the release name nothing that may be shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class PageRequest:
+    """What is wanted. shown: item ids of the scroll's earlier pages, in their order.
+
+    exploration_share: of slots; 0 leaves nothing to chance. seed: of what is left to chance.
+    """
+
+    state: ReaderState
+    shown: tuple[int, ...]
+    now: datetime
+    size: int
+    columns: int | None = None
+    exploration_share: float = 0.0
+    seed: int = 0
+
+    def rules(self) -> SlateRules:
+        return SlateRules(hidden=self.state.known_items, shown=frozenset(self.shown))
+
+    def config(self) -> SlateConfig:
+        share = self.exploration_share
+        return SlateConfig(size=self.size, exploration=ExplorationConfig(epsilon=share) if share else NO_EXPLORATION)
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """One page, with everything that made it: the log takes some of it, explanations take the rest.
+
+    named: all that the sources named; removed: what filters took out of it, by reason. request, features, scores,
+    candidates: of what was left, in one order. outside: items of the page that no source had named, and their features.
+    """
+
+    funnel: Funnel
+    asked: PageRequest
+    query: FunnelQuery
+    named: Union
+    removed: Mapping[int, str]
+    request: RankingRequest
+    features: np.ndarray
+    candidates: ScoredCandidates
+    rules: SlateRules
+    config: SlateConfig
+    drawn: ranked_slate.Slate
+    outside: Mapping[int, np.ndarray]
+
+    @cached_property
+    def row_of(self) -> Mapping[int, int]:
+        """Candidates by item id: their row in `features` and `candidates`."""
+        return {item_id: row for row, item_id in enumerate(self.candidates.item_ids.tolist())}
+
+    def slot_features(self) -> np.ndarray:
+        """(slots, columns) float32, as the ranker read them."""
+        rows = [self.outside.get(item_id) for item_id in self.drawn.item_ids]
+        found = [
+            self.features[self.row_of[item_id]] if row is None else row
+            for item_id, row in zip(self.drawn.item_ids, rows, strict=True)
+        ]
+        return np.stack(found).astype("<f4")
+
+
+def make_page(funnel: Funnel, asked: PageRequest, watch: SourceWatch | None = None) -> Page:
+    """watch: leaves out sources that were slow; None asks all.
+
+    Raises NoCandidates, and whatever goes wrong in the release but for a source: without one the others go on.
+    """
+    query = asked.state.query(now=asked.now, shown=asked.shown, columns=asked.columns)
+    with SERVING_SECONDS.labels("retrieve").time():
+        named = _named(funnel, query, watch)
+    with SERVING_SECONDS.labels("filter").time():
+        removed = unwanted(named.item_ids.tolist(), state=asked.state, now=asked.now)
+        left = without(named, removed)
+    if not len(left):
+        raise NoCandidates(f"{len(named)} candidates were named, and {len(removed)} of them removed.")
+    with SERVING_SECONDS.labels("features").time():
+        request = funnel.ranking_request(query, left)
+        features = funnel.features(request)
+    with SERVING_SECONDS.labels("order").time():
+        scores = funnel.scores(features)
+    with SERVING_SECONDS.labels("slate").time():
+        item_ids = request.candidates.item_ids
+        candidates = ScoredCandidates(item_ids, scores, funnel.catalogue.cap_keys(item_ids))
+        rules, config = asked.rules(), asked.config()
+        drawn = _draw(candidates, rules, config, asked, funnel.catalogue)
+        outside = _outside_features(funnel, query, _from_outside(drawn))
+    return Page(funnel, asked, query, named, removed, request, features, candidates, rules, config, drawn, outside)
+
+
+def _named(funnel: Funnel, query: FunnelQuery, watch: SourceWatch | None) -> Union:
+    if watch is None:
+        return funnel.retrieve(query, _source_failed)
+    return funnel.retrieve(query, _source_failed, skip=watch.resting(), around=watch.timed)
+
+
+def without(union: Union, removed: Mapping[int, str]) -> Union:
+    """All but these items, in the same order."""
+    if not removed:
+        return union
+    kept = ~np.isin(union.item_ids, np.fromiter(removed, np.int64, len(removed)))
+    return Union(union.item_ids[kept], union.sources, union.scores[kept], union.ranks[kept])
+
+
+def _source_failed(source: str, error: Exception) -> None:
+    SOURCE_FAILURES.labels(source).inc()
+    logger.warning("a source failed; the others go on", extra={"source": source, "reason": repr(error)})
+
+
+def _draw(
+    candidates: ScoredCandidates, rules: SlateRules, config: SlateConfig, asked: PageRequest, catalogue: Catalogue
+) -> ranked_slate.Slate:
+    """The page. What is outside the candidates is known as of the catalogue's moment, which may be a minute ago: a
+    page that drew what must not be shown any more is drawn again without it."""
+    outside = outside_of(catalogue, asked.state, asked.now) if config.exploration.epsilon else None
+    for _ in range(OUTSIDE_TRIES):
+        drawn = _slate(candidates, rules, config, asked, outside)
+        gone = unwanted(_from_outside(drawn), state=asked.state, now=asked.now)
+        if not gone:
+            return drawn
+        rules = replace(rules, hidden=rules.hidden | gone.keys())
+    return _slate(candidates, rules, config, asked, None)
+
+
+def _slate(
+    candidates: ScoredCandidates, rules: SlateRules, config: SlateConfig, asked: PageRequest, outside: Outside | None
+) -> ranked_slate.Slate:
+    return ranked_slate.make_slate(
+        candidates, seed=asked.seed, rules=rules, config=config, outside=outside, first_position=len(asked.shown)
+    )
+
+
+def _from_outside(drawn: ranked_slate.Slate) -> list[int]:
+    return [slot.item_id for slot in drawn.slots if slot.branch == Branch.OUTSIDE]
+
+
+def outside_of(catalogue: Catalogue, state: ReaderState, now: datetime) -> Outside:
+    """Items that may be shown to this reader though no source named them."""
+    everything = catalogue.outside(state.languages, now.timestamp())
+    if not (state.hidden_topic_ids or state.hidden_author_ids):
+        return everything
+    table = catalogue.table
+    places = np.flatnonzero(np.isin(table.topics, _ids(state.hidden_topic_ids)))
+    rows = np.searchsorted(table.topic_offsets, places, side="right") - 1
+    hidden = np.concatenate(
+        [table.item_ids[rows], table.item_ids[np.isin(table.authors, _ids(state.hidden_author_ids))]]
+    )
+    kept = ~np.isin(everything.item_ids, hidden)
+    rule = f"without what the reader hides, {everything.rule}"
+    return Outside(everything.item_ids[kept], everything.cap_keys[kept], rule[:OUTSIDE_RULE_CHARS])
+
+
+def _ids(values: frozenset[int]) -> np.ndarray:
+    return np.fromiter(values, np.int64, len(values))
+
+
+def _outside_features(funnel: Funnel, query: FunnelQuery, item_ids: Sequence[int]) -> dict[int, np.ndarray]:
+    """Features of items that no source had named, so that what is shown can be learned from like all else."""
+    if not item_ids:
+        return {}
+    unnamed = funnel.unnamed(np.array(item_ids, np.int64))
+    rows = funnel.features(funnel.ranking_request(query, unnamed))
+    return dict(zip(item_ids, rows, strict=True))

@@ -1,0 +1,112 @@
+"""How a release is trained, by size: "full" for a site that trains at night, "small" for a demo that trains at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ranking.config import RankerConfig
+from recsite.training.sampling import most_of_each
+from retrieval.config import TowerConfig, TrainingConfig, TwoTowerConfig
+
+_FULL = TwoTowerConfig(
+    TowerConfig(dim=128, hidden=128, history_length=200, dropout=0.2, id_dropout=0.05, history_dropout=0.4),
+    TrainingConfig(epochs=5, temperature=0.1, half_life_days=None, most_per_reader=100_000, refresh_interval_h=7 * 24),
+)
+"""What was best for the next choice on validation events of ML-100K (docs/retrieval.md has the tries)."""
+
+_SMALL = TwoTowerConfig(
+    TowerConfig(dim=64, hidden=64, history_length=100, dropout=0.2, id_dropout=0.05, history_dropout=0.4),
+    TrainingConfig(
+        epochs=3,
+        learning_rate=4e-3,
+        temperature=0.1,
+        half_life_days=None,
+        most_per_reader=100_000,
+        refresh_interval_h=7 * 24,
+    ),
+)
+"""The same within seconds."""
+
+_BOOTSTRAP = RankerConfig(
+    num_leaves=15,
+    learning_rate=0.03,
+    num_trees=300,
+    min_rows_in_leaf=200,
+    patience=50,
+    ndcg_at=10,
+    truncation=60,
+    refit=False,
+)
+"""Coarse and slow: of ML-100K's few thousand groups more was learned by heart than understood with 31 leaves of 50
+rows. truncation is that of ndcg_at times six, for of a whole list only a part stands in a group."""
+
+SIZES = ("small", "full")
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """What a training may look at, at most.
+
+    rows: that one training of the towers draws, all epochs together.
+    labels: moments that a bootstrap asks a shadow about.  queries: moments that a measurement asks about.
+    """
+
+    rows: int
+    labels: int
+    queries: int
+
+
+_AMOUNTS = {"small": Amounts(150_000, 1_000, 1_000), "full": Amounts(1_000_000, 10_000, 10_000)}
+
+
+def amounts(size: str) -> Amounts:
+    """Raises ValueError for a size that is none of `SIZES`."""
+    _check(size)
+    return _AMOUNTS[size]
+
+
+def retriever_config(
+    size: str, *, seed: int = 0, reader_ids: np.ndarray | None = None, weights: np.ndarray | None = None
+) -> TwoTowerConfig:
+    """reader_ids, weights: of each positive that will be learned from; with them, what readers have the most of is cut
+    down to what `Amounts.rows` allows.
+
+    Without, what a changed config is told by: it does not depend on the data. Raises ValueError for an unknown size.
+    """
+    _check(size)
+    chosen = _SMALL if size == "small" else _FULL
+    training = replace(chosen.training, seed=seed)
+    if reader_ids is not None:
+        training = affordable(training, reader_ids, amounts(size).rows, weights)
+    return replace(chosen, training=training)
+
+
+def ranker_config(size: str, *, bootstrap: bool, seed: int = 0, num_threads: int = 1) -> RankerConfig:
+    """bootstrap: of label events, not of impressions. Raises ValueError for an unknown size."""
+    _check(size)
+    if bootstrap:
+        return replace(_BOOTSTRAP, seed=seed, num_threads=num_threads)
+    trees = 200 if size == "small" else RankerConfig().num_trees
+    return RankerConfig(num_trees=trees, seed=seed, num_threads=num_threads)
+
+
+def affordable(
+    training: TrainingConfig, reader_ids: np.ndarray, most_rows: int, weights: np.ndarray | None = None
+) -> TrainingConfig:
+    """Fewer rows of the readers who have the most, so that a training takes no longer where there is more data.
+
+    reader_ids, weights: of each positive; an epoch draws one as often as it weighs, without weights once.
+    """
+    _, reader = np.unique(reader_ids, return_inverse=True)
+    if not len(reader):
+        return training
+    rows = np.minimum(np.bincount(reader, weights), training.most_per_reader)
+    most = most_of_each(np.ceil(rows).astype(np.int64), most_rows // training.epochs)
+    return replace(training, most_per_reader=most)
+
+
+def _check(size: str) -> None:
+    if size not in SIZES:
+        raise ValueError(f"There is no training of size {size!r}; choose one of {', '.join(SIZES)}.")

@@ -1,0 +1,53 @@
+"""What one round of training learns from and is measured on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from recsite.funnel.as_of import HistoryCatalogues
+from recsite.models import Release
+from recsite.training.examples import History
+from recsite.training.impressions import LoggedVisits, visits_of_log
+from recsite.training.windows import Windows
+
+CATALOGUE_DAYS = 40
+"""Of so many days what was known of items is kept at a time, while everybody is measured on the same window."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """logged_since: visits of the log, that releases served, are known from then on.
+    earlier: those over before the window of the gate.  later: those of the window.  None where there are none."""
+
+    history: History
+    windows: Windows
+    catalogues: HistoryCatalogues
+    logged_since: datetime
+    earlier: LoggedVisits | None
+    later: LoggedVisits | None
+
+
+def read_lesson(history: History, windows: Windows, *, logged_since: datetime) -> Lesson:
+    catalogues = HistoryCatalogues(history.items, history.interactions(), most=CATALOGUE_DAYS)
+    logged = _logged(history, logged_since, windows.t3)
+    if logged is None:
+        return Lesson(history, windows, catalogues, logged_since, None, None)
+    boundary_s = windows.t2.timestamp()
+    earlier = _part(logged, logged.visits.last_served_s < boundary_s)
+    later = _part(logged, logged.visits.began_s >= boundary_s)
+    return Lesson(history, windows, catalogues, logged_since, earlier, later)
+
+
+def _logged(history: History, since: datetime, until: datetime) -> LoggedVisits | None:
+    """Visits that any release served."""
+    releases = dict(Release.objects.exclude(live_since=None).values_list("pk", "retriever_until"))
+    if not releases:
+        return None
+    return visits_of_log(since=since, until=until, trained_until_of=releases, first_chosen_s=history.first_chosen_s)
+
+
+def _part(logged: LoggedVisits, mask: np.ndarray) -> LoggedVisits | None:
+    return LoggedVisits(logged.visits.take(mask), logged.reader_keys[mask]) if mask.any() else None
