@@ -16,13 +16,17 @@ RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin recsi
 # LightGBM's OpenMP.
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 COPY requirements/ requirements/
-RUN pip install --no-cache-dir -r requirements/serve.txt
+RUN pip install --no-cache-dir -r requirements/serve.txt -r requirements/s3.txt
 
 COPY . .
 # Collecting static files needs settings to load, not to be true: these values stay in this line.
 RUN SECRET_KEY=build ALLOWED_HOSTS=build DATABASE_URL=postgresql://build/build REDIS_URL=redis://build \
     python manage.py collectstatic --noinput --verbosity 0 \
-    && mkdir -p /tmp/metrics /app/var && chown -R recsite /tmp/metrics /app/var
+    && mkdir -p /tmp/metrics /app/var/artefacts && chown -R recsite /tmp/metrics /app/var
+
+# The history of the code is not in the image, so whoever builds says which version it is. Every release keeps it.
+ARG CODE_VERSION=""
+ENV CODE_VERSION=$CODE_VERSION
 
 USER recsite
 EXPOSE 8000

@@ -1,4 +1,4 @@
-"""What Prometheus can read at /metrics, summed over all web processes."""
+"""What Prometheus can read at /metrics: what web processes counted, summed over them, and what rows say of the rest."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from recsite import clock
+from recsite.recorded_metrics import RecordedMetrics
 
 REQUESTS = Counter("recsite_requests_total", "Answers sent, by page and status.", ["page", "method", "status"])
 REQUEST_SECONDS = Histogram(
@@ -38,6 +41,9 @@ DATABASE_FAILURES = Counter(
     "recsite_database_failures_total", "Requests answered 503 because PostgreSQL did not answer."
 )
 
+_recorded = CollectorRegistry()
+_recorded.register(RecordedMetrics(clock.now))
+
 
 @require_GET
 def metrics(request: HttpRequest) -> HttpResponse:
@@ -49,7 +55,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if settings.PROMETHEUS_DIR:
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=settings.PROMETHEUS_DIR)
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(generate_latest(registry) + generate_latest(_recorded), content_type=CONTENT_TYPE_LATEST)
 
 
 def _may_read(request: HttpRequest) -> bool:

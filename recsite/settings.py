@@ -316,6 +316,11 @@ ARTEFACT_URL = _raw("ARTEFACT_URL") or f"file://{VAR_DIR}/artefacts"
 ARTEFACT_CACHE = Path(_raw("ARTEFACT_CACHE") or VAR_DIR / "artefact-cache")
 """Where this machine keeps its copies of those files."""
 
+CODE_VERSION = _raw("CODE_VERSION") or ""
+"""Which version of the code this is, where there is no checkout to ask, in a container for example."""
+if len(CODE_VERSION) > 80:
+    raise _refuse("CODE_VERSION", CODE_VERSION, "at most 80 characters")
+
 RELEASE_POLL_S = _integer("RELEASE_POLL_S", 5, low=0, high=3600)
 """How often a web process looks for another live release though nobody told it of one. 0: it looks only when asked to,
 as tests do."""

@@ -64,6 +64,10 @@ class _Services:
         self._running = LocalServices(self._folder, postgres_major=postgres_major)
         self._running.start()
 
+    @property
+    def running(self) -> LocalServices | None:
+        return self._running
+
     def stop(self) -> None:
         if self._running is not None:
             self._running.stop()
@@ -89,6 +93,11 @@ def _choose() -> _Services | None:
 
 
 _services = _choose()
+
+
+def own_servers() -> LocalServices | None:
+    """Those of this test run, for tests that stop one and start it again; None where the environment named others."""
+    return None if _services is None else _services.running
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

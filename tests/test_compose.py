@@ -171,6 +171,44 @@ def test_redis_becomes_healthy_and_refuses_whoever_has_no_password(tmp_path: Pat
         process.wait(timeout=30)
 
 
+OURS = ("web", "worker", "training", "beat", "migrate")
+
+
+def test_what_training_writes_is_where_workers_and_web_processes_read(tmp_path: Path) -> None:
+    """One volume, at the folder that the settings fall back to where no address is given."""
+    assert all(SERVICES[name]["volumes"] == ["artefacts:/app/var/artefacts"] for name in OURS)
+    show = "from django.conf import settings; print(settings.ARTEFACT_URL)"
+    for name in ("web", "worker", "training"):
+        environment = environment_of(name, {}, tmp_path) | {
+            "VAR_DIR": "/app/var",
+            "DJANGO_SETTINGS_MODULE": "recsite.settings",
+        }
+        del environment["PROMETHEUS_MULTIPROC_DIR"]
+        shown = subprocess.run(
+            [sys.executable, "-c", show], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        )
+        assert shown.stdout.strip() == "file:///app/var/artefacts"
+
+
+def test_that_folder_belongs_to_the_account_of_the_image() -> None:
+    """An empty volume takes owner and mode over from the folder of the image that it covers."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert re.search(r"mkdir -p [^&]*/app/var/artefacts .*&& chown -R recsite [^&]*/app/var", dockerfile)
+    assert "USER recsite" in dockerfile
+
+
+def test_every_service_of_ours_reads_the_same_settings() -> None:
+    assert all(SERVICES[name]["environment"] == SERVICES["web"]["environment"] for name in OURS)
+
+
+def test_only_the_training_image_has_what_trains_and_every_image_speaks_s3() -> None:
+    serve, train = (ROOT / "Dockerfile").read_text().split("FROM serve AS train")
+    assert "requirements/train.txt" in train
+    assert "requirements/train.txt" not in serve
+    assert "requirements/s3.txt" in serve
+    assert [name for name in OURS if SERVICES[name]["build"]["target"] == "train"] == ["training"]
+
+
 def test_every_service_that_stays_has_a_health_check() -> None:
     without = [name for name, service in SERVICES.items() if "healthcheck" not in service and name != "migrate"]
     assert without == []
@@ -187,3 +225,4 @@ def test_every_variable_is_explained_in_the_example() -> None:
     example = (ROOT / ".env.example").read_text()
     names = {match["name"] for match in VARIABLE.finditer((ROOT / "docker-compose.yml").read_text())}
     assert [name for name in sorted(names) if not re.search(rf"^{name}=", example, re.MULTILINE)] == ["TORCH_INDEX"]
+    assert set(re.findall("^([A-Z_]+)=", example, re.MULTILINE)) <= names

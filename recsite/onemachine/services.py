@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from recsite.onemachine.errors import CannotStart
 from recsite.onemachine.processes import end_group, last_line, wait_for
 
 START_DEADLINE_S = 60
+
+POSTGRES, REDIS = "postgres", "redis"
+_STOPPED_BY = {POSTGRES: signal.SIGINT, REDIS: signal.SIGTERM}
 
 
 class LocalServices:
@@ -27,7 +30,7 @@ class LocalServices:
             folder / "postgres", major=postgres_major or postgres.MAJORS[-1], durable=durable
         )
         self._redis = redis_server.place(folder / "redis", durable=durable)
-        self._running: list[tuple[subprocess.Popen[bytes], signal.Signals]] = []
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
     def database_url(self) -> str:
@@ -40,34 +43,48 @@ class LocalServices:
     def start(self) -> None:
         """Start both and return when both answer. Raises CannotStart with the reason if one does not."""
         postgres.initialise(self._postgres)
-        self._start("postgres", self._postgres.command(), signal.SIGINT)
-        self._start("redis", self._redis.command(), signal.SIGTERM)
-        self._wait("postgres", self._postgres.answers)
-        self._wait("redis", self._redis.answers)
+        self._start(POSTGRES)
+        self._start(REDIS)
+        self._wait(POSTGRES)
+        self._wait(REDIS)
         self._postgres.ensure_database()
 
     def stop(self) -> None:
-        while self._running:
-            process, stop_signal = self._running.pop()
-            end_group(process, stop_signal=stop_signal, patience_s=10)
+        for name in reversed(list(self._running)):
+            self.stop_one(name)
+
+    def stop_one(self, name: str) -> None:
+        """`POSTGRES` or `REDIS`: what the site does without it can be seen then."""
+        end_group(self._running.pop(name), stop_signal=_STOPPED_BY[name], patience_s=10)
+
+    def start_one(self, name: str) -> None:
+        """Again, with all that it knew. Returns when it answers."""
+        self._start(name)
+        self._wait(name)
+
+    def process_id(self, name: str) -> int:
+        return self._running[name].pid
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
 
-    def _start(self, name: str, command: list[str], stop_signal: signal.Signals) -> None:
-        with self._log(name).open("wb") as log:
-            process = subprocess.Popen(
-                command, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+    def _start(self, name: str) -> None:
+        server = self._server(name)
+        with self._log(name).open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                server.command(), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self._running.append((process, stop_signal))
 
-    def _wait(self, name: str, answers: Callable[[], bool]) -> None:
+    def _wait(self, name: str) -> None:
         def ended() -> bool:
-            return any(process.poll() is not None for process, _ in self._running)
+            return any(process.poll() is not None for process in self._running.values())
 
-        if not wait_for(lambda: answers() or ended(), deadline_s=START_DEADLINE_S) or ended():
+        if not wait_for(lambda: self._server(name).answers() or ended(), deadline_s=START_DEADLINE_S) or ended():
             self.stop()
             raise CannotStart(f"{name} did not start: {last_line(self._log(name))}")
+
+    def _server(self, name: str) -> postgres.LocalPostgres | redis_server.LocalRedis:
+        return self._postgres if name == POSTGRES else self._redis
 
 
 @contextmanager

@@ -46,6 +46,11 @@ TRAINED_UNTIL = Gauge(
     "Newest interaction that the release in use may know, Unix time; the oldest of all processes.",
     multiprocess_mode="livemin",
 )
+ITEMS_FOUND = Gauge(
+    "recsite_release_items",
+    "Items that the release in use can find by its towers; the fewest of all processes.",
+    multiprocess_mode="livemin",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +152,7 @@ class Shelf:
             current = self._shelved.current
             if current is not None:
                 TRAINED_UNTIL.set(current.loaded.trained_until.timestamp())
+                ITEMS_FOUND.set(len(current.funnel.stage.index))
             return self._shelved is not before
 
     def stop(self) -> None:

@@ -91,7 +91,9 @@ def clear_up(store: ArtefactStore) -> list[str]:
 
 
 def code_version() -> str:
-    """The commit, with `-dirty` for changes on top; `unknown` outside a checkout."""
+    """What the settings say, else the commit, with `-dirty` for changes on top; `unknown` outside a checkout."""
+    if settings.CODE_VERSION:
+        return settings.CODE_VERSION
     command = ["git", "-C", str(settings.BASE_DIR), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         shown = subprocess.run(command, capture_output=True, text=True, check=True)

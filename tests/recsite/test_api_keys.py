@@ -10,7 +10,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from recsite import clock
-from recsite.models import ApiKey, hash_of_key
+from recsite.models import ApiKey
+from recsite.models.api_keys import hash_of_key
 
 pytestmark = pytest.mark.django_db
 

@@ -49,6 +49,10 @@ def test_nothing_but_a_demo_starts_without(name: str) -> None:
         ("TRUSTED_PROXIES", "-1"),
         ("LOG_LEVEL", "LOUD"),
         ("EMAIL_URL", "carrier-pigeon://coop"),
+        ("TRAINING_SIZE", "huge"),
+        ("EXPLORATION_SHARE", "1.5"),
+        ("GATE_READERS", "0"),
+        ("CODE_VERSION", "v" * 81),
     ],
 )
 def test_a_bad_value_is_refused_by_name(name: str, value: str) -> None:

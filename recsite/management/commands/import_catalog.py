@@ -19,6 +19,7 @@ from catalog.importers.history_format import HistoryFormat, published_before_cho
 from catalog.importers.records import CatalogFileError, ReadingMeter
 from feedback.history import HistorySummary, import_history
 from recsite import clock
+from recsite.publishing import tell_workers_of_items
 
 SOURCE_MAX_CHARS = 40
 NEWEST_ACT_AGE = timedelta(hours=1)
@@ -140,6 +141,8 @@ class Command(BaseCommand):
                 bar=bar,
             )
         self.stdout.write(_report(summary))
+        if summary.created or summary.updated:
+            tell_workers_of_items()
         if history:
             with tqdm(unit="", unit_scale=True, disable=not sys.stderr.isatty(), desc=history.acts_file) as bar:
                 imported = _import_history(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from recsite.models import Release
 from recsite.releases.store import ArtefactStore, StoreError
@@ -45,6 +46,11 @@ def test_a_candidate_names_files_that_are_all_there(tmp_path: Path, store: Artef
     assert release.code_version == code_version() != ""
     assert (store.fetch(release.retriever, release.retriever_sha256) / "model").read_text() == "retriever-1"
     assert (store.fetch(release.ranker, release.ranker_sha256) / "model").read_text() == "ranker-1"
+
+
+def test_where_there_is_no_checkout_the_settings_say_which_code_it_was(settings: Settings) -> None:
+    settings.CODE_VERSION = "v1.2-3-gabc"
+    assert code_version() == "v1.2-3-gabc"
 
 
 def test_a_new_ranker_shares_its_retriever_with_the_release_before(tmp_path: Path, store: ArtefactStore) -> None:
