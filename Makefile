@@ -39,7 +39,7 @@ lint: install
 
 ## make bench        every benchmark, at full size
 bench: install
-	@for name in catalogue_import ingest examples index training_speed encoders negatives ranking_speed retrieval_quality ranking_quality; do $(VENV) -m benchmarks $$name || exit 1; done
+	@for name in catalogue_import ingest examples index training_speed encoders negatives ranking_speed feed freshness retrieval_quality ranking_quality; do $(VENV) -m benchmarks $$name || exit 1; done
 
 ## make screenshots  pictures of the pages, phone and desktop, light and dark
 screenshots: install

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 BENCHMARKS: dict[str, str] = {
     "ingest": "events through the function and over HTTP against a bare COPY; what recording a slate costs",
     "catalogue_import": "import_catalog against a bare COPY of the same rows: rows per second, peak memory, ratio",
+    "feed": "one page of the feed through the function and over HTTP, beside the bare calls; memory of a web process",
+    "freshness": "how soon every process serves another release, a release brought back, a new item; p99 meanwhile",
     "index": "the nearest items among up to a million vectors: build, bytes, recall, time, beside a bare FAISS call",
     "retrieval_quality": "the two towers beside popularity, item-kNN, iALS, BPR, EASE and co-visitation on real data",
     "ranking_quality": "the whole funnel beside its sources, their fusion and peers on real data; where items are lost",

@@ -61,7 +61,7 @@ def write_rows(seed: int, num_rows: int, jsonl: Path, bare: Path) -> None:
     with jsonl.open("w", encoding="utf-8") as json_file, bare.open("w", encoding="utf-8") as bare_file:
         for number, row in enumerate(made_up_rows(seed, num_rows), start=1):
             json_file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            bare_file.write(_bare_line(number, row))
+            bare_file.write(bare_line(number, row))
 
 
 def made_up_rows(seed: int, num_rows: int) -> Iterator[dict[str, Any]]:
@@ -92,8 +92,10 @@ def _row(number: int, words: list[str], numbers: list[int]) -> dict[str, Any]:
     }
 
 
-def _bare_line(number: int, row: dict[str, Any]) -> str:
-    """No value here holds a tab, a line break or a backslash, so none needs escaping."""
+def bare_line(number: int, row: dict[str, Any]) -> str:
+    """A row in PostgreSQL's text format, of `COPY_COLUMNS`.
+
+    No value here holds a tab, a line break or a backslash, so none needs escaping."""
     slug = f"{row['title'].lower().replace(' ', '-')}-{number}"
     author_id = str(1 + int(row["author"].split()[1]))
     moment = NEWEST.isoformat()

@@ -19,6 +19,7 @@ from benchmarks.ingest_rounds import FunctionRound, HttpRound, LayoutCost
 from benchmarks.measured_import import peak_rss_mb
 from benchmarks.report import Goal, Report, at_least, at_most, progress
 from benchmarks.services import running_site
+from benchmarks.site_web import web
 
 RATIO_GOAL = 0.5
 HTTP_GOAL = 2_000
@@ -50,8 +51,8 @@ def run(arguments: argparse.Namespace) -> Report:
         events, layouts = import_module("benchmarks.ingest_measuring"), import_module("benchmarks.slate_layouts")
         world = events.make_world()
         by_function = [events.measure_function(world, seed, batches) for seed in seeds]
-        with events.web(folder) as port:
-            key = events.make_key(world)
+        with web(folder) as running:
+            key, port = events.make_key(world), running.port
             events.post(folder, port, key, world, seed=0, batches=WARM_UP_BATCHES)
             by_http = [events.post(folder, port, key, world, seed=seed, batches=http_batches) for seed in seeds]
         costs, tokens_ms = layouts.measure_layouts(seed=seeds[0], slates=slates, item_ids=world.item_ids, now=world.now)

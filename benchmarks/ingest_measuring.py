@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
-import os
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,7 +35,6 @@ from recsite.models import ApiKey
 
 BATCHES_A_TURN = 25
 CONNECTIONS = 8
-START_DEADLINE_S = 60
 
 
 @dataclass(frozen=True)
@@ -143,42 +138,6 @@ def _require_equal_rows(session: psycopg.Connection) -> None:
 
 def make_key(world: World) -> str:
     return ApiKey.objects.make(name="benchmark", now=world.now)[1]
-
-
-@contextmanager
-def web(folder: Path) -> Iterator[int]:
-    """Two gunicorn workers on the real app, as a production site has them, at the port given back."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    (folder / "metrics").mkdir()
-    environment = os.environ | {"HTTPS": "0", "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics")}
-    command = [sys.executable, "-m", "gunicorn", "recsite.wsgi", "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
-    with (folder / "web.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--workers", "2", "--threads", "4", "--preload"],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        _wait_until_ready(port, process, folder / "web.log")
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    last_moment = time.monotonic() + START_DEADLINE_S
-    while process.poll() is None and time.monotonic() < last_moment:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    raise RuntimeError(f"The site does not answer: {log.read_text(errors='replace')[-2_000:]}")
 
 
 def post(folder: Path, port: int, key: str, world: World, *, seed: int, batches: int) -> HttpRound:

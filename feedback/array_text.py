@@ -12,3 +12,9 @@ def array_text(values: Iterable[object]) -> str:
     than the insert. No free texts: they would need quoting.
     """
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def real_array_text(values: Iterable[float | None]) -> str:
+    """An array for a column of type real[]. Nine digits tell every float32 apart; those that a float64 may have on top
+    take most of the time that recording a slate takes."""
+    return "{" + ",".join(["NULL" if value is None else f"{value:.9g}" for value in values]) + "}"

@@ -16,7 +16,7 @@ from typing import Any, LiteralString
 from django.db import connection
 from psycopg import sql
 
-from feedback.array_text import array_text
+from feedback.array_text import array_text, real_array_text
 from feedback.buckets import reader_bucket
 from feedback.surfaces import Surface
 from feedback.tokens import Token, reader_tag, write_tokens
@@ -241,9 +241,9 @@ def _slate_values(slate: ServedSlate, detail_share: float) -> list[Any]:
         array_text(slot.item_id for slot in slate.slots),
         list(sources),
         array_text(sum(bit[one.source] for one in slot.named_by) for slot in slate.slots),
-        array_text(one.score for ones in named for one in ones),
+        real_array_text(one.score for ones in named for one in ones),
         array_text(one.rank for ones in named for one in ones),
-        array_text(slot.score for slot in slate.slots),
+        real_array_text(slot.score for slot in slate.slots),
         array_text(slot.greedy_item_id for slot in slate.slots),
         array_text(slot.propensity for slot in slate.slots),
         array_text(int(slot.branch) for slot in slate.slots),
@@ -270,7 +270,7 @@ def _detail_values(slate: ServedSlate, candidates: Candidates | None) -> list[An
     return [
         *features,
         array_text(candidates.item_ids),
-        None if all(score is None for score in candidates.scores) else array_text(candidates.scores),
+        None if all(score is None for score in candidates.scores) else real_array_text(candidates.scores),
         array_text(bits[names] for names in candidates.named_by),
         array_text(item_id for item_id, _ in candidates.removed),
         [reason for _, reason in candidates.removed],
@@ -283,7 +283,7 @@ def _pool_values(pool: Pool | None) -> list[Any]:
         return [None] * 6
     return [
         array_text(pool.item_ids),
-        array_text(pool.scores),
+        real_array_text(pool.scores),
         [list(keys) for keys in pool.cap_keys],
         pool.features,
         pool.outside_size,

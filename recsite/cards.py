@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -34,6 +35,11 @@ class Card:
     reading_minutes: int | None
     lang: str
     dir: str
+    react_url: str
+    topic_url: str = ""
+    author_url: str = ""
+    follow_topic_url: str = ""
+    follow_author_url: str = ""
     snippet: SafeString | str = ""
     token: str = ""
     """Signed, names the slate and the position; empty where no slate was recorded."""
@@ -105,10 +111,12 @@ def make_card(
     token: str = "",
 ) -> Card:
     own_topic = next(iter(item.topics.all()), None)
+    named, author = topic or own_topic, item.author
+    address = _address("item", item.slug)
     return Card(
         item=item,
-        topic=topic or own_topic,
-        url=f"{item.get_absolute_url()}?s={token}" if token else item.get_absolute_url(),
+        topic=named,
+        url=f"{address}?s={token}" if token else address,
         cover_url=item.image or generated_cover_url(own_topic, key=str(item.pk)),
         position=position,
         reason=reason,
@@ -117,6 +125,11 @@ def make_card(
         reading_minutes=max(1, round(item.body_chars / CHARS_A_MINUTE)) if item.body_chars else None,
         lang=item.language,
         dir=text_direction(item.language),
+        react_url=_address("react", item.slug),
+        topic_url=_address("topic", named.slug) if named else "",
+        author_url=_address("author", author.slug) if author else "",
+        follow_topic_url=_address("follow_topic", named.slug) if named else "",
+        follow_author_url=_address("follow_author", author.slug) if author else "",
         snippet=snippet,
         token=token,
     )
@@ -124,7 +137,13 @@ def make_card(
 
 def generated_cover_url(topic: Topic | None, *, key: str) -> str:
     """The address of the cover drawn for an item (or a topic) without an image."""
-    return reverse("cover", args=[topic.slug if topic else NO_TOPIC, key])
+    return _address("cover", topic.slug if topic else NO_TOPIC, key)
+
+
+@lru_cache(maxsize=20_000)
+def _address(page: str, *names: str) -> str:
+    """Kept, because a page of cards has two hundred, and most of them again and again."""
+    return reverse(page, args=names)
 
 
 def _saved_and_liked(reader: Reader | None, item_ids: Iterable[int]) -> tuple[set[int], set[int]]:

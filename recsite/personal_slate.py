@@ -30,7 +30,9 @@ def slate_of(page: Page, *, release: int, fallback: str | None) -> Slate:
         entries=tuple(_entries(page, union)),
         is_end=drawn.is_end,
         surface=Surface.HOME,
-        policy=Policy(POLICY, POLICY_VERSION, drawn.parameters, fallback),
+        policy=Policy(
+            POLICY, POLICY_VERSION, {**drawn.parameters, "languages": sorted(asked.state.languages)}, fallback
+        ),
         candidates=_candidates(page, union),
         kept_out=kept_out_counts(asked.state, asked.shown),
         counts_as_of=page.funnel.catalogue.counts_as_of,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TypeVar
 
 from django import template
@@ -74,8 +75,12 @@ def relative_date(context: Context, moment: datetime) -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str) -> SafeString:
-    """One drawing of static/icons.svg, hidden from screen readers: the words beside it or its button's name say it."""
+    """One drawing of static/icons.svg, hidden from screen readers: the words beside it or its button's name say it.
+
+    Kept, because a page of cards has hundreds, and each would look the drawing's address up.
+    """
     return format_html(
         '<svg class="icon" width="20" height="20" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
         static("icons.svg"),

@@ -81,6 +81,13 @@ def test_an_exploring_page_keeps_its_pool_its_seed_and_propensities(items: dict[
     assert len(pool.item_ids) == len(pool.scores) == len(pool.cap_keys)
 
 
+def test_the_log_says_in_which_languages_was_asked(items: dict[int, Item]) -> None:
+    """A browser may have told them: then nothing else in the log does, and features could not be built again."""
+    state = ReaderState(languages=frozenset({"sv", "en"}))
+    page = make_page(small_funnel(), PageRequest(state, (), NOW, 3))
+    assert slate_of(page, release=RELEASE, fallback=None).policy.parameters["languages"] == ["en", "sv"]
+
+
 def test_what_sources_were_told_to_pass_over_is_counted_once_each() -> None:
     state = ReaderState(
         consumed=frozenset({1, 2}), chosen=frozenset({2, 3}), dismissed=frozenset({4}), already_seen=frozenset({4, 5})

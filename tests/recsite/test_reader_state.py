@@ -10,7 +10,8 @@ from catalog.models import Reader
 from feedback.interactions import record_state
 from feedback.kinds import Kind
 from feedback.models import Interaction
-from feedback.positives import HISTORIES, find_positives
+from feedback.positives import find_positives
+from feedback.states import HISTORIES
 from recsite.funnel.query import HISTORY_LENGTH
 from recsite.reader_state import SEARCHES, VIEWED_SLATES, ReaderState, read_refusals, read_state
 from tests.factories import (
