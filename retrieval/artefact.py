@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -44,7 +45,7 @@ class RetrieverArtefact:
     item_topics: np.ndarray
     item_counts: np.ndarray
     query_tower: bytes
-    candidate_tower: bytes
+    candidate_tower: bytes | mmap.mmap
     weights: dict[str, np.ndarray]
     config: TwoTowerConfig
     trained_from: datetime
@@ -93,7 +94,8 @@ def load(folder: Path) -> RetrieverArtefact:
 
 
 def read(folder: Path, *, with_weights: bool = True) -> RetrieverArtefact:
-    """As `load`, of a folder that the caller has checked. Without weights, which only training reads, a third of it."""
+    """As `load`, of a folder that the caller has checked. Without weights, which training alone reads, a third of it;
+    then the candidate tower, which web processes never ask, is mapped from its file and takes no memory until it is."""
     description = json.loads((folder / _DESCRIPTION).read_text())
     arrays: dict[str, np.ndarray] = {}
     weights: dict[str, np.ndarray] = {}
@@ -107,13 +109,19 @@ def read(folder: Path, *, with_weights: bool = True) -> RetrieverArtefact:
         **arrays,
         weights=weights,
         query_tower=(folder / _QUERY).read_bytes(),
-        candidate_tower=(folder / _CANDIDATE).read_bytes(),
+        candidate_tower=(folder / _CANDIDATE).read_bytes() if with_weights else _mapped(folder / _CANDIDATE),
         config=_config(description["config"], folder),
         trained_from=datetime.fromisoformat(description["trained_from"]),
         trained_until=datetime.fromisoformat(description["trained_until"]),
         metrics=description["metrics"],
         format_version=description["format_version"],
     )
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    """The file may be removed afterwards."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _write(artefact: RetrieverArtefact, folder: Path) -> None:

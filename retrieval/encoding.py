@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,7 +53,7 @@ class CandidateEncoder:
     items: those of training.  counts: (num_items, COUNTS) float32, as of training's end, which is what is kept of them.
     """
 
-    tower: bytes
+    tower: bytes | mmap.mmap
     items: IdMap
     counts: np.ndarray
     config: TowerConfig
@@ -75,7 +76,7 @@ class CandidateEncoder:
 
     @cached_property
     def _asked(self) -> ort.InferenceSession:
-        return _session(self.tower)
+        return _session(bytes(self.tower))
 
 
 def candidate_vectors(artefact: RetrieverArtefact, items: pa.Table, at_s: float) -> np.ndarray:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import mmap
+import shutil
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -93,6 +95,17 @@ def test_embedding_keeps_one_session(loaded: RetrievalStage) -> None:
     kept = vars(loaded.candidate_tower)["_asked"]
     loaded.candidate_tower.embed(catalogue(), UNTIL.timestamp())
     assert vars(loaded.candidate_tower)["_asked"] is kept
+
+
+def test_the_candidate_tower_takes_no_memory_until_it_is_asked_and_outlives_its_file(folder: Path) -> None:
+    moved = folder.with_name("moved")
+    shutil.copytree(folder, moved)
+    stage = load_stage(moved)
+    shutil.rmtree(moved)
+    assert isinstance(stage.candidate_tower.tower, mmap.mmap)
+    np.testing.assert_allclose(
+        stage.candidate_tower.embed(catalogue(), UNTIL.timestamp()), stage.item_vectors, atol=1e-5
+    )
 
 
 def test_weights_are_in_the_files_for_a_warm_start_and_not_in_a_loaded_stage(folder: Path) -> None:
