@@ -14,7 +14,8 @@ from feedback.labels import LabelConfig, label_visits
 from feedback.log_connection import log_connection
 from feedback.log_fragments import FRAGMENT_IMPRESSIONS, plan_fragments, read_fragment
 from feedback.log_histories import READERS_INTERACTIONS, plan_readers, read_histories
-from feedback.positives import PositivesConfig, find_positives
+from feedback.positives import find_positives
+from feedback.states import StatesConfig
 
 
 def labelled_visits(
@@ -37,7 +38,7 @@ def retriever_positives(
     *,
     since: datetime,
     until: datetime,
-    config: PositivesConfig | None = None,
+    config: StatesConfig | None = None,
     max_interactions: int = READERS_INTERACTIONS,
 ) -> Iterator[pa.Table]:
     """`feedback.positives.RETRIEVER_POSITIVES` that happened in [since, until), as the log knew them at `until`.

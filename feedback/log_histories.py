@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ from adbc_driver_postgresql import dbapi
 from psycopg import sql
 
 from feedback.log_connection import fetch, one_moment
-from feedback.positives import HISTORIES
+from feedback.states import HISTORIES
 
 READERS_INTERACTIONS = 100_000
 
@@ -22,7 +22,7 @@ _HISTORIES = sql.SQL("""
         i.undo_received_at, i.imported_at IS NOT NULL AS imported, i.surface, uuid_send(i.visit_id) AS visit_id,
         uuid_send(i.slate_id) AS slate_id, s.known_until
     FROM feedback_interaction AS i LEFT JOIN feedback_slate AS s ON s.id = i.slate_id
-    WHERE i.reader_id BETWEEN {first} AND {last} AND i.excluded IS NULL
+    WHERE {readers} AND i.excluded IS NULL
 """)
 
 
@@ -44,6 +44,15 @@ def plan_readers(
 
 
 def read_histories(session: dbapi.Connection, first: int, last: int) -> pa.Table:
-    """`feedback.positives.HISTORIES` of readers from `first` to `last`."""
+    """`feedback.states.HISTORIES` of readers from `first` to `last`."""
     with one_moment(session) as cursor:
-        return fetch(cursor, _HISTORIES.format(first=first, last=last)).cast(HISTORIES)
+        return _histories(cursor, sql.SQL("i.reader_id BETWEEN {} AND {}").format(first, last))
+
+
+def histories_of(cursor: dbapi.Cursor, reader_ids: Collection[int]) -> pa.Table:
+    """`feedback.states.HISTORIES` of these readers, of the moment of the cursor."""
+    return _histories(cursor, sql.SQL("i.reader_id = ANY({}::bigint[])").format(list(reader_ids)))
+
+
+def _histories(cursor: dbapi.Cursor, readers: sql.Composed) -> pa.Table:
+    return fetch(cursor, _HISTORIES.format(readers=readers)).cast(HISTORIES)

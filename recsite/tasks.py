@@ -1,6 +1,7 @@
 """Periodic jobs: thin, safe to run twice. Schedules are rows of django-celery-beat, seeded from settings.
 
-What trains runs in a worker of its own, on the queue "training"; only there is anything imported that trains.
+What trains runs in a worker of its own, on the queue "training"; only there is anything imported that trains. What
+reads in bulk is imported where it is used, too: the scheduler and web processes, which only name tasks, stay small.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from feedback.partitions import ensure_partitions
 from feedback.retention import Retention, apply_retention
 from recsite import clock, popularity
 from recsite.models import TrainingRun
-from recsite.releases import embedding, registry, snapshots
 
 TRAINING_LIMIT_S = 2 * 3600
 _TRAINING = {
@@ -42,18 +42,24 @@ def clear_sessions() -> None:
 def refresh_sources() -> str:
     """Take a snapshot of what was seen, clicked, liked and dismissed lately, and of what is popular and trending by it.
     Returns its time."""
+    from recsite.releases import snapshots  # noqa: PLC0415 - reads in bulk
+
     return snapshots.take_source_snapshots(now=clock.now()).isoformat()
 
 
 @shared_task
 def embed_new_items() -> int:
     """Give items that were published or changed since the last training their vectors. Returns how many."""
+    from recsite.releases import embedding  # noqa: PLC0415 - reads in bulk
+
     return embedding.embed_new_items(now=clock.now())
 
 
 @shared_task
 def prune_releases() -> list[str]:
     """Delete trained files that nobody will go back to. Returns their names."""
+    from recsite.releases import registry  # noqa: PLC0415 - reads in bulk
+
     return registry.prune(now=clock.now())
 
 

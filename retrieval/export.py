@@ -1,46 +1,48 @@
-"""Trained towers as ONNX, so that serving needs no torch. torch, onnx and onnxscript, so only to train."""
+"""Trained towers as ONNX, so that serving needs no torch. torch and onnx, so only to train."""
 
 from __future__ import annotations
 
-import logging
+import io
 import warnings
 
 import numpy as np
 import torch
 from torch import nn
 
+_OPSET = 18
+
 
 def exported(tower: nn.Module, example: dict[str, np.ndarray]) -> bytes:
     """The tower as one ONNX file whose inputs have the names of `example`, int32 or float32, of any number of rows.
 
-    example: at least two rows, so that the number of rows is not taken for a constant.
+    example: two rows or more. By the exporter that traces: the one over torch.export gives the same numbers as quickly,
+    but takes 3 to 8 s a tower where this takes a tenth of one, and a training exports four.
     """
-    tower = _ByName(tower).eval()
-    tensors = {name: torch.from_numpy(array) for name, array in example.items()}
-    rows = torch.export.Dim("rows", min=1)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    tensors = tuple(torch.from_numpy(array) for array in example.values())
+    file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter about itself
-        program = torch.onnx.export(
-            tower,
-            kwargs={"features": tensors},
-            dynamo=True,
-            dynamic_shapes={"features": {name: {0: rows} for name in tensors}},
-            input_names=list(tensors),
+        torch.onnx.export(
+            _ByPlace(tower, tuple(example)).eval(),
+            tensors,
+            file,  # type: ignore[arg-type]  # its annotation forgets what this exporter takes
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=list(example),
             output_names=["vectors"],
-            verbose=False,
+            dynamic_axes={name: {0: "rows"} for name in (*example, "vectors")},
         )
-    if program is None:
-        raise RuntimeError("torch.onnx.export gave no program, which it does only without dynamo.")
-    return program.model_proto.SerializeToString()
+    return file.getvalue()
 
 
-class _ByName(nn.Module):
-    """Takes one dictionary, so that the inputs keep their names."""
+class _ByPlace(nn.Module):
+    """Takes its inputs one after the other, as tracing hands them in."""
 
-    def __init__(self, tower: nn.Module) -> None:
+    def __init__(self, tower: nn.Module, names: tuple[str, ...]) -> None:
         super().__init__()
         self.tower = tower
+        self.names = names
 
-    def forward(self, features: dict[str, torch.Tensor]) -> torch.Tensor:
-        return self.tower(**features)
+    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        vectors: torch.Tensor = self.tower(**dict(zip(self.names, tensors, strict=True)))
+        return vectors

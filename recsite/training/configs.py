@@ -8,7 +8,7 @@ import numpy as np
 
 from ranking.config import RankerConfig
 from recsite.training.sampling import most_of_each
-from retrieval.config import TowerConfig, TrainingConfig, TwoTowerConfig
+from retrieval.config import Negatives, TowerConfig, TrainingConfig, TwoTowerConfig
 
 _FULL = TwoTowerConfig(
     TowerConfig(dim=128, hidden=128, history_length=200, dropout=0.2, id_dropout=0.05, history_dropout=0.4),
@@ -22,12 +22,18 @@ _SMALL = TwoTowerConfig(
         epochs=3,
         learning_rate=4e-3,
         temperature=0.1,
+        negatives=Negatives.SAMPLED,
         half_life_days=None,
         most_per_reader=100_000,
         refresh_interval_h=7 * 24,
     ),
 )
-"""The same within seconds."""
+"""The same within seconds: 512 negatives beside those of the batch cost half of what the whole catalogue does, and on
+the made-up world found as much."""
+
+_EPOCHS_ON = {"small": 1}
+"""After so many more epochs the towers of a shadow know what came after it: on the made-up world NDCG@10 of the towers
+was 0.048, where 3 epochs from the beginning gave 0.043, in half of the time. Larger trainings begin anew."""
 
 _BOOTSTRAP = RankerConfig(
     num_leaves=15,
@@ -81,6 +87,17 @@ def retriever_config(
     if reader_ids is not None:
         training = affordable(training, reader_ids, amounts(size).rows, weights)
     return replace(chosen, training=training)
+
+
+def goes_on(size: str) -> bool:
+    """Whether a release's towers go on from those of its shadow, which had learned until a little earlier."""
+    _check(size)
+    return size in _EPOCHS_ON
+
+
+def going_on(config: TwoTowerConfig, size: str) -> TwoTowerConfig:
+    """Of a training that goes on. Raises KeyError for a size that does not."""
+    return replace(config, training=replace(config.training, epochs=_EPOCHS_ON[size]))
 
 
 def ranker_config(size: str, *, bootstrap: bool, seed: int = 0, num_threads: int = 1) -> RankerConfig:

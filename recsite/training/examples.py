@@ -23,7 +23,8 @@ from psycopg import sql
 from feedback.log_connection import fetch, log_connection, one_moment
 from feedback.log_histories import plan_readers, read_histories
 from feedback.models import Slate
-from feedback.positives import RETRIEVER_POSITIVES, PositivesConfig, find_positives
+from feedback.positives import RETRIEVER_POSITIVES, find_positives
+from feedback.states import StatesConfig
 from feedback.surfaces import Surface
 from recsite.funnel.query import HISTORY_LENGTH
 from recsite.releases.catalogue_reading import read_items
@@ -133,7 +134,7 @@ def read_history(*, now: datetime) -> History:
 
 def _positives(session: dbapi.Connection, now: datetime) -> Iterator[pa.Table]:
     """With the columns of `ORIGIN`, by reader."""
-    config = PositivesConfig(history_length=HISTORY_LENGTH)
+    config = StatesConfig(history_length=HISTORY_LENGTH)
     for first, last in plan_readers(session):
         histories = read_histories(session, first, last)
         positives = find_positives(histories, since=_BEGINNING, until=now, config=config)

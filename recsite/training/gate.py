@@ -292,7 +292,8 @@ def _too_early(found: Comparison, limits: Limits) -> Iterator[str]:
     if found.new_retriever or live is None or live.promoted_at is None or live.alarm:
         return
     since = found.now - live.promoted_at
-    if since < limits.between_rerankers:
+    # Less than nothing: a clock was set back, and the wait might last for years.
+    if timedelta() <= since < limits.between_rerankers:
         yield (
             f"A release went live {since.total_seconds() / 3600:.1f} h ago; a newer ranker waits until "
             f"{live.promoted_at + limits.between_rerankers:%H:%M}, unless the live release is in alarm."

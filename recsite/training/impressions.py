@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +48,15 @@ class LoggedVisits:
         return LoggedVisits(self.visits.take(later), self.reader_keys[later])
 
 
+class Scorer(Protocol):
+    """A retriever that scores what others have shown: see `recsite.training.shadow_rows`."""
+
+    @property
+    def trained_until(self) -> datetime: ...
+
+    def features(self, rows: pa.Table, logged: np.ndarray) -> np.ndarray: ...
+
+
 def visits_of_log(
     *,
     since: datetime,
@@ -54,18 +64,20 @@ def visits_of_log(
     trained_until_of: Mapping[int, datetime],
     first_chosen_s: Callable[[np.ndarray], np.ndarray],
     feature_set: FeatureSet = FEATURE_SET,
+    scored_by: Scorer | None = None,
 ) -> LoggedVisits | None:
     """Visits that began at or after `since` and were over by `until`; None where there is no such row.
 
     trained_until_of: by the number of a release, the newest that its retriever had learned; slates of other releases,
     of none, and of other feature sets are left out.  first_chosen_s: as `History.first_chosen_s`; an item that nobody
-    had chosen when the retriever was trained was new to it.
+    had chosen when the retriever was trained was new to it.  scored_by: in place of those that served; without it, rows
+    carry the scores that were logged.
     All of them in memory: 4 bytes a feature and row.
     """
     parts = [
         part
         for table in labelled_visits(since=since, until=until)
-        for part in _of_table(table, trained_until_of, first_chosen_s, feature_set)
+        for part in _of_table(table, trained_until_of, first_chosen_s, feature_set, scored_by)
     ]
     if not parts:
         return None
@@ -115,6 +127,7 @@ def _of_table(
     trained_until_of: Mapping[int, datetime],
     first_chosen_s: Callable[[np.ndarray], np.ndarray],
     feature_set: FeatureSet,
+    scored_by: Scorer | None,
 ) -> Iterator[LoggedVisits]:
     """Of `feedback.labels.LABELLED_VISITS`; nothing where no row is left."""
     rows = _usable(table, trained_until_of, feature_set)
@@ -122,11 +135,16 @@ def _of_table(
         return
     visit_ids = _last_eight(rows["visit_id"])
     starts = np.flatnonzero(np.diff(visit_ids, prepend=~visit_ids[0]))
-    trained_s = {release: moment.timestamp() for release, moment in trained_until_of.items()}
-    trained_until_s = np.array([trained_s[release] for release in rows["release"].to_pylist()])
+    features = _features(rows["features"], len(feature_set))
+    if scored_by is None:
+        trained_s = {release: moment.timestamp() for release, moment in trained_until_of.items()}
+        trained_until_s = np.array([trained_s[release] for release in rows["release"].to_pylist()])
+    else:
+        features = scored_by.features(rows, features)
+        trained_until_s = np.full(len(rows), scored_by.trained_until.timestamp())
     codes = _codes(rows["label"])
     visits = Visits(
-        features=_features(rows["features"], len(feature_set)),
+        features=features,
         visit_ids=visit_ids[starts],
         visit_sizes=np.diff(np.append(starts, len(rows))).astype(np.int64),
         labels=codes,

@@ -8,10 +8,15 @@ from datetime import datetime
 import numpy as np
 
 from recsite.funnel.as_of import HistoryCatalogues
+from recsite.funnel.funnel import Funnel
 from recsite.models import Release
+from recsite.training.bootstrap import fusion_ranker
 from recsite.training.examples import History
 from recsite.training.impressions import LoggedVisits, visits_of_log
+from recsite.training.shadow_rows import ShadowScores
+from recsite.training.slate_questions import SlateQuestions
 from recsite.training.windows import Windows
+from retrieval.stage import RetrievalStage
 
 CATALOGUE_DAYS = 40
 """Of so many days what was known of items is kept at a time, while everybody is measured on the same window."""
@@ -41,12 +46,29 @@ def read_lesson(history: History, windows: Windows, *, logged_since: datetime) -
     return Lesson(history, windows, catalogues, logged_since, earlier, later)
 
 
-def _logged(history: History, since: datetime, until: datetime) -> LoggedVisits | None:
+def visits_scored_by(shadow: RetrievalStage, lesson: Lesson) -> LoggedVisits | None:
+    """Visits between the end of the shadow's training and the window of the gate, with its scores in place of those of
+    the releases that served them; None where there are none."""
+    t2 = lesson.windows.t2
+    funnel = Funnel.of(shadow, fusion_ranker("It scores what others have shown."), lesson.catalogues.at(t2.timestamp()))
+    scores = ShadowScores(funnel, SlateQuestions.read(until=t2))
+    return _logged(lesson.history, shadow.trained_until, t2, scored_by=scores)
+
+
+def _logged(
+    history: History, since: datetime, until: datetime, *, scored_by: ShadowScores | None = None
+) -> LoggedVisits | None:
     """Visits that any release served."""
     releases = dict(Release.objects.exclude(live_since=None).values_list("pk", "retriever_until"))
     if not releases:
         return None
-    return visits_of_log(since=since, until=until, trained_until_of=releases, first_chosen_s=history.first_chosen_s)
+    return visits_of_log(
+        since=since,
+        until=until,
+        trained_until_of=releases,
+        first_chosen_s=history.first_chosen_s,
+        scored_by=scored_by,
+    )
 
 
 def _part(logged: LoggedVisits, mask: np.ndarray) -> LoggedVisits | None:

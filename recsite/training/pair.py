@@ -16,7 +16,7 @@ from ranking.train import split_in_time
 from ranking.visits import NothingToLearn
 from recsite.training.asking import FunnelInTime
 from recsite.training.bootstrap import bootstrap_ranker, fusion_ranker
-from recsite.training.configs import amounts, ranker_config, retriever_config
+from recsite.training.configs import amounts, goes_on, going_on, ranker_config, retriever_config
 from recsite.training.evaluation import compare
 from recsite.training.examples import History
 from recsite.training.impressions import LoggedVisits, measure_on_visits, train_on_impressions
@@ -35,6 +35,7 @@ def configs(size: str) -> dict[str, Any]:
     """What tells a changed config from the same, as plain JSON values: it does not depend on the data."""
     chosen = {
         "size": size,
+        "goes_on": goes_on(size),
         "retriever": asdict(retriever_config(size)),
         "bootstrap": asdict(ranker_config(size, bootstrap=True)),
         "ranker": asdict(ranker_config(size, bootstrap=False)),
@@ -43,16 +44,27 @@ def configs(size: str) -> dict[str, Any]:
     return plain
 
 
-def train_stage(history: History, until: datetime, size: str, say: Say) -> FittedStage:
-    """On everything before `until`."""
+def train_stage(
+    history: History, until: datetime, size: str, say: Say, *, shadow: FittedStage | None = None
+) -> FittedStage:
+    """On everything before `until`. shadow: one that learned until a little earlier, where this may go on from it."""
 
     def tell(done: EpochDone) -> None:
         say(f"  epoch {done.epoch} of {done.epochs}: loss {done.loss:.3f}, {done.rows:,} rows")
 
     known = history.before(until)
     config = retriever_config(size, reader_ids=known["reader_id"].to_numpy(), weights=known["weight"].to_numpy())
+    begin = None
+    if shadow is not None and goes_on(size):
+        config, begin = going_on(config, size), shadow.artefact
     return fit_stage(
-        history.tables(until), history.items, history.interactions(until), config, until=until, on_epoch=tell
+        history.tables(until),
+        history.items,
+        history.interactions(until),
+        config,
+        until=until,
+        warm_start=begin,
+        on_epoch=tell,
     )
 
 

@@ -25,11 +25,12 @@ from recsite.training.configs import amounts
 from recsite.training.evaluation import NothingToMeasure
 from recsite.training.examples import History, read_history
 from recsite.training.gate import Limits, Outcome
-from recsite.training.lessons import Lesson, read_lesson
+from recsite.training.lessons import Lesson, read_lesson, visits_scored_by
 from recsite.training.measuring import Measuring
 from recsite.training.publishing import clear_up, publish, write_ranker, write_stage
 from recsite.training.runs import Run, training_run
 from recsite.training.windows import GateNeeds, NoWindows, Windows, choose_windows
+from retrieval.stage import RetrievalStage
 from retrieval.training_errors import TrainingError
 
 Kind, State = TrainingRun.Kind, TrainingRun.State
@@ -141,7 +142,9 @@ class _Training:
         if self._kind == Kind.RERANKER and self._live is None:
             return "No release is live, so there is no retriever to train a ranker for: train the retriever first."
         last = (
+            # One of what is the future now, by a clock that was set back since, says nothing of what is new.
             TrainingRun.objects.filter(kind=self._kind, state__in=[State.PROMOTED, State.NOT_PROMOTED])
+            .filter(started_at__lte=self._task.now)
             .select_related("release")
             .first()
         )
@@ -169,13 +172,14 @@ class _Training:
     def _pair(self, lesson: Lesson) -> Candidate:
         size, run, windows = self._task.size, self._run, lesson.windows
         run.say(f"A shadow of retrieval learns from what happened before {windows.t1:%Y-%m-%d %H:%M}.")
-        shadow = pair.train_stage(lesson.history, windows.t1, size, run.say).ready()
+        shadow = pair.train_stage(lesson.history, windows.t1, size, run.say)
         run.say(f"A ranker learns from {windows.labels:,} label events.")
-        ranker = pair.train_bootstrap(lesson, shadow, size)
-        del shadow
-        ranker = self._of_impressions(lesson, ranker) or ranker
+        ready = shadow.ready()
+        ranker = pair.train_bootstrap(lesson, ready, size)
+        ranker = self._of_impressions(lesson, ranker, shadow=ready) or ranker
+        del ready
         run.say(f"Retrieval learns from what happened before {windows.t2:%Y-%m-%d %H:%M}.")
-        fitted = pair.train_stage(lesson.history, windows.t2, size, run.say)
+        fitted = pair.train_stage(lesson.history, windows.t2, size, run.say, shadow=shadow)
         retriever = write_stage(fitted, run.folder, run=run.row.pk)
         return Candidate.written(retriever, write_ranker(ranker, run.folder, run=run.row.pk))
 
@@ -195,13 +199,26 @@ class _Training:
             return Round(State.NOT_PROMOTED, f"Nothing better than fusion was learned: {ranker.report['why']}")
         return Candidate.beside(current, write_ranker(ranker, self._run.folder, run=self._run.row.pk))
 
-    def _of_impressions(self, lesson: Lesson, bootstrap: RankerArtefact | None) -> RankerArtefact | None:
-        if lesson.earlier is None or lesson.earlier.with_click < settings.RERANKER_VISITS:
+    def _of_impressions(
+        self, lesson: Lesson, bootstrap: RankerArtefact | None, *, shadow: RetrievalStage | None = None
+    ) -> RankerArtefact | None:
+        """None where there are too few, or they teach nothing better.
+
+        shadow: of a new retriever, which has not been served with: what was shown since its training gets its scores.
+        Without it, visits teach the scores with which they were served.
+        """
+        logged, since = lesson.earlier, lesson.logged_since
+        if logged is None or logged.with_click < settings.RERANKER_VISITS:
             return None
+        if shadow is not None:
+            logged, since = visits_scored_by(shadow, lesson), shadow.trained_until
+        if logged is None:
+            return None
+        self._run.say(f"A ranker learns from {logged.with_click:,} visits with a click.")
         return pair.train_ranker_of_visits(
-            lesson.earlier,
+            logged,
             bootstrap,
-            since=lesson.logged_since,
+            since=since,
             until=lesson.windows.t2,
             size=self._task.size,
             say=self._run.say,

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import struct
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -213,12 +211,3 @@ def test_everything_of_a_fragment_is_read_at_one_moment() -> None:
 def test_nothing_logged_teaches_nothing() -> None:
     assert rows() == []
     assert list(retriever_positives(since=SINCE, until=UNTIL)) == []
-
-
-def test_a_web_process_loads_no_bulk_libraries() -> None:
-    program = (
-        "import sys, recsite.wsgi, recsite.urls, feedback.counts\n"
-        "print(*{'polars', 'pyarrow', 'adbc_driver_postgresql', 'adbc_driver_manager', 'torch'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []

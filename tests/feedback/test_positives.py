@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback.positives import HISTORIES, RETRIEVER_POSITIVES, PositivesConfig, find_positives
+from feedback.positives import RETRIEVER_POSITIVES, find_positives
+from feedback.states import HISTORIES, StatesConfig
 from tests.factories import NOW
 from tests.feedback.visit_logs import LONG_AFTER, at, id_of
 
@@ -54,7 +55,7 @@ class Log:
         self.acts.append(values | fields)
 
     def rows(
-        self, *, since: datetime = LONG_BEFORE, until: datetime = LONG_AFTER, config: PositivesConfig | None = None
+        self, *, since: datetime = LONG_BEFORE, until: datetime = LONG_AFTER, config: StatesConfig | None = None
     ) -> list[dict[str, Any]]:
         table = find_positives(pa.Table.from_pylist(self.acts, HISTORIES), since=since, until=until, config=config)
         assert table.schema == RETRIEVER_POSITIVES
@@ -202,7 +203,7 @@ def test_only_the_last_few_are_kept_however_late_some_were_reported(log: Log) ->
     for item in range(40):
         log.act("like", item, item, received=5_000 if item > 10 else item)
     log.act("like", 100, 1_000)
-    assert log.history_of(100, config=PositivesConfig(history_length=3)) == [8, 9, 10]
+    assert log.history_of(100, config=StatesConfig(history_length=3)) == [8, 9, 10]
 
 
 def test_the_search_that_led_to_a_click_is_left_out_of_its_state(log: Log) -> None:
@@ -227,14 +228,14 @@ def test_ties_in_time_are_broken_by_chance_and_by_the_seed_alone(log: Log) -> No
     assert sorted(first) == list(range(30))
     assert first not in (list(range(30)), list(range(29, -1, -1)))
     assert log.history_of(100) == first
-    assert log.history_of(100, config=PositivesConfig(seed=1)) != first
+    assert log.history_of(100, config=StatesConfig(seed=1)) != first
 
 
 def test_a_config_that_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
-        PositivesConfig(history_length=0)
+        StatesConfig(history_length=0)
     with pytest.raises(ValueError, match="seed is -1"):
-        PositivesConfig(seed=-1)
+        StatesConfig(seed=-1)
 
 
 # --- whatever happens ---
@@ -265,7 +266,7 @@ def logs(draw: st.DrawFn) -> Log:
 @settings(max_examples=100, deadline=None)
 @given(logs(), st.integers(1, 4))
 def test_states_are_what_a_slow_reading_of_the_log_says(log: Log, length: int) -> None:
-    for row in log.rows(config=PositivesConfig(history_length=length)):
+    for row in log.rows(config=StatesConfig(history_length=length)):
         of_slate = {
             act["slate_id"] is not None
             for act in log.acts

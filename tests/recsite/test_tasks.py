@@ -121,3 +121,14 @@ def test_two_trainings_of_a_kind_started_together_do_not_both_train() -> None:
 def test_every_scheduled_job_exists() -> None:
     scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     assert scheduled <= set(app.tasks)
+
+
+def test_whoever_only_names_tasks_loads_nothing_that_reads_in_bulk() -> None:
+    program = (
+        "import django, sys; django.setup()\n"
+        "import recsite.celery, recsite.tasks; from django.contrib import admin; admin.autodiscover()\n"
+        "print(*{'polars', 'pyarrow', 'faiss', 'adbc_driver_manager', 'torch', 'lightgbm'} & set(sys.modules))"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "recsite.settings"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == []

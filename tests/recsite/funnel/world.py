@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -37,6 +38,7 @@ from retrieval.query_state import QueryState
 from retrieval.stage import FittedStage, RetrievalStage, save_stage
 from retrieval.stage_files import TOWERS, read_stage
 from retrieval.stage_training import fit_stage
+from tests.retrieval import worlds
 from tests.retrieval.worlds import SMALL, START, UNTIL, catalogue, positives
 
 _ROOT = Path(__file__).parents[3]
@@ -54,12 +56,21 @@ def small_interactions() -> Interactions:
 
 @lru_cache(maxsize=1)
 def small_fitted() -> FittedStage:
-    """With weights, from the folder that the first process to ask has made."""
-    folder = Path(tempfile.gettempdir()) / f"small-stage-{os.getuid()}-{_code()}"
+    """With weights."""
+    return fitted_once(
+        "small",
+        lambda: fit_stage([positives()], catalogue(), small_interactions(), SMALL, until=UNTIL),
+        worlds.__file__,
+    )
+
+
+def fitted_once(name: str, fit: Callable[[], FittedStage], world: str) -> FittedStage:
+    """From the folder that the first process to ask has made. world: the file that tells what is learned from."""
+    folder = Path(tempfile.gettempdir()) / f"{name}-stage-{os.getuid()}-{_code(Path(world))}"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            save_stage(fit_stage([positives()], catalogue(), small_interactions(), SMALL, until=UNTIL), folder)
+            save_stage(fit(), folder)
     return replace(FittedStage(**vars(read_stage(folder))), artefact=load(folder / TOWERS))
 
 
@@ -156,9 +167,9 @@ def reader_query(
     return FunnelQuery(state, exclude=hers if exclude is None else np.array(exclude, np.int64), **of_query)
 
 
-def _code() -> str:
+def _code(world: Path) -> str:
     """A digest of all that the stage comes from."""
     digest = hashlib.sha256(f"{version('torch')} {version('implicit')}".encode())
-    for path in sorted([*_ROOT.glob("retrieval/**/*.py"), _ROOT / "tests/retrieval/worlds.py"]):
+    for path in sorted([*_ROOT.glob("retrieval/**/*.py"), world]):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -76,7 +76,9 @@ def fused(*_of_a_lesson: Any) -> RankerArtefact:
     return fusion_ranker("A test.")
 
 
-def trained_in_no_time(_history: History, until: datetime, _size: str, _say: Any) -> FittedStage:
+def trained_in_no_time(
+    _history: History, until: datetime, _size: str, _say: Any, *, shadow: FittedStage | None = None
+) -> FittedStage:
     """In place of `recsite.training.pair.train_stage`: what `small_fitted` learned, said to be of before `until`."""
     fitted = small_fitted()
     since = min(START, until)

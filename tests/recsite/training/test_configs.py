@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from recsite.training.configs import SIZES, affordable, amounts, ranker_config, retriever_config
+from recsite.training.configs import (
+    SIZES,
+    affordable,
+    amounts,
+    goes_on,
+    going_on,
+    ranker_config,
+    retriever_config,
+)
 from retrieval.config import TrainingConfig
 
 
@@ -39,3 +49,10 @@ def test_an_unknown_size_is_refused_by_name() -> None:
     for call in (amounts, retriever_config, lambda size: ranker_config(size, bootstrap=True)):
         with pytest.raises(ValueError, match="'huge'"):
             call("huge")
+
+
+def test_a_small_release_goes_on_from_its_shadow_for_an_epoch_and_a_full_one_begins_anew() -> None:
+    assert goes_on("small")
+    assert not goes_on("full")
+    begun = retriever_config("small")
+    assert going_on(begun, "small").training == replace(begun.training, epochs=1)

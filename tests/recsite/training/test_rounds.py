@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
 
+from catalog.models import Item, Reader
 from feedback.models import Interaction
+from recsite.funnel.sources import FEATURE_SET
 from recsite.models import Release, TrainingRun
 from recsite.releases.registry import live_release, promote, roll_back
 from recsite.releases.store import StoreError, store
 from recsite.training import candidates, measuring, pair, parity, rounds
 from recsite.training.configs import Amounts
 from recsite.training.gate import Change, Limits
+from recsite.training.impressions import LoggedVisits
 from recsite.training.parity import Parity
 from recsite.training.rounds import Assignment, Round, retrain
+from tests.factories import make_interaction, make_slate, make_view
 from tests.recsite.training import planted_history
 from tests.recsite.training.known_world import come_back, fused, plant, trained_in_no_time
 from tests.retrieval.worlds import UNTIL
@@ -243,6 +247,47 @@ def test_of_both_kinds_the_ranker_is_trained_only_where_no_new_pair_went_live(kn
     assert done.text.startswith("Retriever: Nothing new")
 
 
+def serve_and_like(release: Release, *, at: datetime) -> None:
+    """Somebody is shown five items of either kind by this release, and likes the second."""
+    reader = Reader.objects.latest("pk")
+    items = list(Item.objects.order_by("pk")[:5])
+    rows = [[0.5] * len(FEATURE_SET)] * len(items)
+    slate = make_slate(
+        items, reader=reader, served_at=at, release=release.pk, features=rows, feature_set=FEATURE_SET.id
+    )
+    for slot in range(len(items)):
+        make_view(slate, slot)
+    make_interaction(reader, "like", items[1], slate=slate, happened_at=at + timedelta(seconds=9))
+
+
+def test_a_new_pair_s_ranker_learns_what_was_shown_with_the_scores_of_the_shadow(
+    known_stage: None, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """And never with those of the release that showed it; a ranker beside the live retriever learns with those."""
+    plant()
+    first = retrained().release
+    assert first is not None
+    come_back()
+    serve_and_like(first, at=UNTIL - timedelta(minutes=90))
+    settings.RERANKER_VISITS = 1
+    taught: list[dict[str, Any]] = []
+
+    def listen(logged: LoggedVisits, _bootstrap: Any, **options: Any) -> None:
+        taught.append({"visits": logged.visits, **options})
+
+    monkeypatch.setattr(pair, "train_ranker_of_visits", listen)
+    retrained(days=1, dry_run=True)
+    retrained("reranker", days=1, dry_run=True)
+    by_shadow, as_served = taught
+    assert by_shadow["since"] < UNTIL - timedelta(minutes=90) < by_shadow["until"]
+    assert by_shadow["visits"].trained_until_s.tolist() == [by_shadow["since"].timestamp()] * 5
+    assert as_served["visits"].trained_until_s.tolist() == [first.retriever_until.timestamp()] * 5
+    places = [FEATURE_SET.names.index(name) for name in ("two_tower_score", "popular_score")]
+    assert (as_served["visits"].features[:, places] == 0.5).all()
+    assert not (by_shadow["visits"].features[:, places[0]] == 0.5).any()
+    assert (by_shadow["visits"].features[:, places[1]] == 0.5).all()
+
+
 # --- what goes wrong on the way ---
 
 
@@ -275,13 +320,13 @@ def test_what_went_live_while_a_pair_was_trained_stays_live(known_stage: None, m
     assert first is not None
     come_back()
 
-    def meanwhile(*given: Any) -> Any:
+    def meanwhile(*given: Any, **options: Any) -> Any:
         if live_release() == first:
             other = Release.objects.get(pk=first.pk)
             other.pk, other.state = None, Release.State.CANDIDATE
             other.save()
             promote(other, by="somebody", reason="by hand", now=UNTIL)
-        return trained_in_no_time(*given)
+        return trained_in_no_time(*given, **options)
 
     monkeypatch.setattr(pair, "train_stage", meanwhile)
     done = retrained(days=1)
