@@ -14,6 +14,9 @@ _NOT_RUN = "no Chromium found"
 
 _LONGEST_FIRST = (
     "tests/onemachine/test_stopping.py",
+    "tests/recsite/end_to_end/",
+    "tests/onemachine/test_first_release.py",
+    "tests/recsite/faults/test_training_killed.py",
     "tests/browser/test_every_page.py",
     "tests/onemachine/test_demo.py",
     "tests/browser/test_reactions.py",
