@@ -72,17 +72,19 @@ class Liking:
         """How many liked items are each author's."""
         return Counter(author for author in self.table.authors[self._rows].tolist() if author != NONE)
 
-    def most_alike(self, rows: Sequence[int]) -> list[tuple[int, float] | None]:
-        """Of the newest liked items the one most like each of the items of those rows, not itself, and the cosine;
-        None without vectors."""
+    def alike(self, rows: Sequence[int], least: float) -> list[list[int]]:
+        """By item of those rows, which of the newest liked items have a cosine of at least `least` to it, the most
+        alike first; not the item itself, and none without vectors."""
         item_ids, vectors = self._recent
         if not vectors.size:
-            return [None] * len(rows)
+            return [[] for _ in rows]
         cosines = self.table.vectors[rows] @ vectors.T  # (rows, liked)
         cosines[self.table.item_ids[rows][:, None] == item_ids] = -np.inf
-        best = cosines.argmax(axis=1)
-        highest = cosines[np.arange(len(rows)), best]
-        return list(zip(item_ids[best].tolist(), highest.tolist(), strict=True))
+        best_first = np.argsort(-cosines, axis=1, kind="stable")
+        return [
+            [item_ids[place] for place in places if its[place] >= least]
+            for its, places in zip(cosines.tolist(), best_first.tolist(), strict=True)
+        ]
 
     @cached_property
     def _rows(self) -> np.ndarray:
@@ -90,9 +92,9 @@ class Liking:
         return rows[rows != NONE]
 
     @cached_property
-    def _recent(self) -> tuple[np.ndarray, np.ndarray]:
+    def _recent(self) -> tuple[list[int], np.ndarray]:
         rows = self._rows[:LASTING]
-        return self.table.item_ids[rows], self.table.vectors[rows]
+        return self.table.item_ids[rows].tolist(), self.table.vectors[rows]
 
 
 def topics_of(table: ItemTable, row: int) -> list[int]:

@@ -51,7 +51,7 @@ class Names:
 def reason_text(reason: Reason, names: Names) -> str:
     """One sentence, as plain text without a full stop."""
     known = {
-        "item": _of(names.items, reason.item_id),
+        "item": _quoted(_of(names.items, reason.item_id)),
         "topic": _of(names.topics, reason.topic),
         "author": _of(names.authors, reason.author),
     }
@@ -59,6 +59,11 @@ def reason_text(reason: Reason, names: Names) -> str:
     if sentence is None or not any(known.values()):
         return _NAMELESS[reason.why]
     return sentence.format(**known)
+
+
+def _quoted(title: str) -> str:
+    """So that it is plain where the title begins. One that has quotation marks of its own needs no more of them."""
+    return title if not title or "“" in title else f"“{title}”"
 
 
 def _of(names: Mapping[int, str], key: int | None) -> str:

@@ -8,6 +8,7 @@ would have added; and what is true but brought nothing is not given as the reaso
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -90,6 +91,8 @@ class ReasonConfig:
     least_likeness: cosine from which on two items are alike enough to name one as the reason for the other.
     often: so many liked items make a taste for a topic.  new_days: so long an item is new.
     popular: share of items that are chosen less often than a popular one.
+    same_item: so many items of a page may be there because of the same one: the last that was liked is often the most
+    like everything that follows from it, and a page that repeats one sentence tells nothing.
     """
 
     liked_gain: float = 3.0
@@ -97,6 +100,7 @@ class ReasonConfig:
     often: int = 3
     new_days: float = 7.0
     popular: float = 0.9
+    same_item: int = 3
 
 
 USUAL_REASONS = ReasonConfig()
@@ -139,28 +143,31 @@ class ReasonFinder:
 
     def _found(self, candidates: list[int], contributions: np.ndarray | None) -> Iterator[Reason]:
         rows = [self._table_rows[candidate] for candidate in candidates]
-        alike = self._liking.most_alike(rows)
+        alike = self._liking.alike(rows, self.config.least_likeness)
+        named: Counter[int] = Counter()
         strengths = self._strengths(candidates, contributions)
         for candidate, row, its_alike, its_strengths in zip(candidates, rows, alike, strengths, strict=True):
             if row == NONE:
                 yield Reason(Why.SUGGESTED)
                 continue
             best, strongest = None, _NOTHING
-            for reason in self._true(candidate, row, its_alike):
+            cause = next((one for one in self._causes(row, its_alike) if named[one] < self.config.same_item), None)
+            for reason in self._true(candidate, row, cause):
                 strength = its_strengths[_CAUSE_OF[reason.why]]
                 if strength > strongest:  # of equals the first
                     best, strongest = reason, strength
+            if best is not None and best.item_id is not None:
+                named[best.item_id] += 1
             topics = topics_of(self.table, row)
             yield best or (Reason(Why.IN_TOPIC, topic=topics[0]) if topics else Reason(Why.SUGGESTED))
 
-    def _true(self, candidate: int, row: int, alike: tuple[int, float] | None) -> Iterator[Reason]:
+    def _true(self, candidate: int, row: int, cause: int | None) -> Iterator[Reason]:
         """All that can be said of an item, in the order of `Why`.
 
-        candidate: its row among the candidates.  row: in the table.  alike: the most alike of the liked items.
+        candidate: its row among the candidates.  row: in the table.  cause: a liked item to which it owes its place.
         """
         liking, config = self._liking, self.config
         topics, author = topics_of(self.table, row), int(self.table.authors[row])
-        cause = self._liked_like(row, alike)
         if cause is not None:
             is_liked = liking.gains[cause] >= config.liked_gain
             yield Reason(Why.LIKED_ITEM if is_liked else Why.CHOSEN_ITEM, item_id=cause)
@@ -188,13 +195,13 @@ class ReasonFinder:
         if liking.gains and any(self._rank(source, candidate) is not None for source in PERSONAL_SOURCES):
             yield Reason(Why.FOR_YOU)
 
-    def _liked_like(self, row: int, alike: tuple[int, float] | None) -> int | None:
-        """The liked item for which the one of that row was named, or to which it is alike."""
+    def _causes(self, row: int, alike: Sequence[int]) -> Iterator[int]:
+        """The liked item for which the one of that row was named, then those to which it is alike."""
         item_id = int(self.table.item_ids[row])
         linked = self.links.get(item_id)
         if linked is not None and linked != item_id and linked in self._liking.gains:
-            return linked
-        return alike[0] if alike is not None and alike[1] >= self.config.least_likeness else None
+            yield linked
+        yield from alike
 
     def _is_new(self, row: int) -> bool:
         age_s = self.request.context.at_s - float(self.table.published_s[row])

@@ -53,16 +53,17 @@ def test_liked_topics_and_authors_are_counted_by_item() -> None:
     assert liked.authors == {5: 2}
 
 
-def test_the_most_alike_is_found_by_cosine_and_is_not_the_item_itself() -> None:
+def test_the_most_alike_comes_first_by_cosine_and_none_is_alike_to_itself() -> None:
     liked = liking((10, 1.0), (20, 1.0), (30, 1.0))
-    assert liked.most_alike([2, 3]) == [(20, float(np.float32(0.8))), (20, 0.0)]  # row 2 is item 30
-    assert liked.most_alike([]) == []
+    assert liked.alike([2, 3], 0.5) == [[20, 10], []]  # row 2 is item 30, with cosines of 0.8 and 0.6
+    assert liked.alike([2, 3], 0.7) == [[20], []]
+    assert liked.alike([], 0.5) == []
 
 
 def test_nobody_is_alike_where_nothing_was_liked_or_nothing_has_vectors() -> None:
-    assert liking().most_alike([0, 1]) == [None, None]
+    assert liking().alike([0, 1], -1) == [[], []]
     bare = replace(four_items(), vectors=np.empty((4, 0), np.float32))
-    assert replace(liking((10, 1.0)), table=bare).most_alike([1]) == [None]
+    assert replace(liking((10, 1.0)), table=bare).alike([1], -1) == [[]]
 
 
 def test_a_topic_has_its_own_measure_of_popularity() -> None:

@@ -11,8 +11,8 @@ NAMES = Names(items={7: "Ants {and} bees"}, topics={3: "Insects"}, authors={9: "
 @pytest.mark.parametrize(
     ("reason", "text"),
     [
-        (Reason(Why.LIKED_ITEM, item_id=7), "Because you liked Ants {and} bees"),
-        (Reason(Why.CHOSEN_ITEM, item_id=7), "Because you opened Ants {and} bees"),
+        (Reason(Why.LIKED_ITEM, item_id=7), "Because you liked “Ants {and} bees”"),
+        (Reason(Why.CHOSEN_ITEM, item_id=7), "Because you opened “Ants {and} bees”"),
         (Reason(Why.FOLLOWED_AUTHOR, author=9), "From Maria Merian, whom you follow"),
         (Reason(Why.POPULAR_IN_TOPIC, topic=3), "Popular in Insects"),
         (Reason(Why.NEW_FROM_AUTHOR, author=9), "New from Maria Merian"),
@@ -23,6 +23,11 @@ NAMES = Names(items={7: "Ants {and} bees"}, topics={3: "Insects"}, authors={9: "
 )
 def test_reasons_in_words(reason: Reason, text: str) -> None:
     assert reason_text(reason, NAMES) == text
+
+
+def test_a_title_with_quotation_marks_gets_no_more_of_them() -> None:
+    names = Names(items={7: "“Sour” and Other Words"})
+    assert reason_text(Reason(Why.LIKED_ITEM, item_id=7), names) == "Because you liked “Sour” and Other Words"
 
 
 def test_what_has_no_name_any_more_is_not_named() -> None:

@@ -77,6 +77,25 @@ def test_nobody_is_told_that_they_liked_what_they_did_not_or_what_is_not_alike(s
     assert reason.why not in {Why.LIKED_ITEM, Why.CHOSEN_ITEM}
 
 
+def test_a_page_names_a_liked_item_so_often_and_then_another_that_is_alike_or_none() -> None:
+    # 10, 20 and 30 are in one direction but for a little, and 20 is the more like 30.
+    vectors = np.array([[1, 0], [0.95, 0.3122499], [0.9, 0.4358899], [0.9, 0.4358899]], np.float32)
+    table = replace(four_items(), vectors=vectors)
+    asked = request(candidates([30, 40], {"two_tower": {30: 1.0, 40: 0.9}}), history((10, LIKED), (20, LIKED)))
+    names = [
+        ReasonFinder(asked, table, PopularTopics({}), FEATURES, config=ReasonConfig(same_item=most)).reasons(
+            [30, 40], [Branch.GREEDY, Branch.GREEDY]
+        )
+        for most in (2, 1)
+    ]
+    assert [reason.item_id for reason in names[0]] == [20, 20]
+    assert [reason.item_id for reason in names[1]] == [20, 10]
+    alone = request(candidates([30, 40], {"two_tower": {30: 1.0, 40: 0.9}}), history((20, LIKED)))
+    finder = ReasonFinder(alone, table, PopularTopics({}), FEATURES, config=ReasonConfig(same_item=1))
+    first, second = finder.reasons([30, 40], [Branch.GREEDY, Branch.GREEDY])
+    assert (first.item_id, second.why) == (20, Why.FOR_YOU)
+
+
 def test_likeness_is_no_reason_when_it_brought_nothing() -> None:
     # Alike, but only the popular source named it, and nothing shows that likeness counted.
     state = history((20, LIKED))

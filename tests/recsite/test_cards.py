@@ -30,7 +30,7 @@ def test_a_card_of_a_release_names_what_brought_it_here() -> None:
         because(item.pk, Reason(Why.LIKED_AUTHOR, author=ida), 2),
         because(item.pk, Reason(Why.DIFFERENT), 3),
     ) == [
-        "Because you liked The Long Tide",
+        "Because you liked “The Long Tide”",
         "Because you often choose Jazz",
         "More from Ida Blom",
         "Something different, picked at random",

@@ -41,6 +41,13 @@ def test_htmx_gets_only_the_next_cards_and_a_browser_the_whole_page(client: Clie
     assert b"<html" in client.get("/").content
 
 
+def test_why_a_card_is_here_is_told_with_what_the_feed_goes_by(client: Client) -> None:
+    make_item()
+    assert b"Your feed follows what you read" in client.get("/").content
+    without_personalisation = client.get("/", headers={"Sec-GPC": "1"}).content
+    assert b"Your feed shows what is popular and new." in without_personalisation
+
+
 @pytest.mark.parametrize("path", ["/", "/topics/jazz/", "/search/?q=jazz", "/saved/"])
 def test_caches_are_told_that_htmx_gets_another_answer(client: Client, path: str) -> None:
     make_item("Jazz", topics=["Jazz"])
