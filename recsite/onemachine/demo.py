@@ -12,9 +12,9 @@ from pathlib import Path
 
 from recsite.onemachine import catalogue_source, postgres, redis_server
 from recsite.onemachine.catalogue_source import CatalogueSource
-from recsite.onemachine.errors import CannotStart, StepFailed
+from recsite.onemachine.errors import CannotStart, StepFailed, StopAsked
 from recsite.onemachine.postgres import LocalPostgres
-from recsite.onemachine.processes import last_line, run_step, wait_for
+from recsite.onemachine.processes import Interrupted, last_line, run_step, wait_for
 from recsite.onemachine.programs import HOST, SITE, WEB, postgres_program, redis_program, site_programs
 from recsite.onemachine.redis_server import LocalRedis
 from recsite.onemachine.stopping import StopRequest
@@ -127,9 +127,16 @@ class Demo:
         return self._run_step(shell, name, log=self._var.log / f"{log}.log")
 
     def _run_step(
-        self, command: list[str], name: str, *, log: Path | None, tell: Callable[[str], None] | None = None
+        self,
+        command: list[str],
+        name: str,
+        *,
+        log: Path | None,
+        tell: Callable[[str], None] | None = None,
+        interrupted: Interrupted | None = None,
     ) -> str:
-        return run_step(command, name, cwd=self._options.base, log=log, interrupted=self._stop.asked, tell=tell)
+        asked = interrupted or self._stop.asked
+        return run_step(command, name, cwd=self._options.base, log=log, interrupted=asked, tell=tell)
 
     @property
     def _unfinished_fill(self) -> Path:
@@ -187,8 +194,12 @@ class Demo:
         _say("Training on the history; until then the feed is what is popular and new")
         try:
             retrain = [sys.executable, "-u", "manage.py", "retrain", "all"]
-            self._run_step(retrain, "The first release", log=log, tell=_tell)
+            self._run_step(retrain, "The first release", log=log, tell=_tell, interrupted=self._is_over)
             asked = self._run_code("filling.tell_live_release()", "Asking for the release", log="release")
+        except StopAsked:
+            if self._stop.asked():
+                raise
+            return  # the supervisor has ended, which `_serve` says
         except StepFailed as error:
             _say(f"No personal feed yet. {error}")
             return
@@ -197,6 +208,9 @@ class Demo:
             _say(f"First personal feed live: release {release} at {self._address}")
         else:
             _say(f"No personal feed yet: {last_line(log)}")
+
+    def _is_over(self) -> bool:
+        return self._stop.asked() or not self._supervisor.is_running()
 
     def _serve(self) -> None:
         wait_for(

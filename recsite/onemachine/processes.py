@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from recsite.onemachine.errors import StepFailed, StopAsked
+from recsite.onemachine.tether import tethered
 
 POLL_S = 0.05
 _pause = threading.Event()
@@ -52,11 +53,17 @@ def run_step(
     `tell` is handed each line of the log as it is written. Raises StepFailed with the command's last words if it fails,
     StopAsked if we are to stop meanwhile.
 
-    The command gets a session of its own: a Ctrl-C in the terminal reaches us alone, and we end it and its children.
+    The command gets a session of its own: a Ctrl-C in the terminal reaches us alone, and we end it and its children. It
+    dies with us, should somebody kill us.
     """
     with open(log, "w+b") if log else nullcontext() as output:
         process = subprocess.Popen(
-            command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            tethered(command, death_signal=signal.SIGKILL),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         news = _News(log, tell) if log and tell else None
         try:
