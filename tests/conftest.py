@@ -13,8 +13,8 @@ from tests.browser.site import HOW_TO_GET_ONE
 _NOT_RUN = "no Chromium found"
 
 _LONGEST_FIRST = (
-    "tests/onemachine/test_stopping.py",
     "tests/recsite/end_to_end/",
+    "tests/onemachine/test_stopping.py",
     "tests/onemachine/test_first_release.py",
     "tests/recsite/faults/test_training_killed.py",
     "tests/browser/test_every_page.py",
