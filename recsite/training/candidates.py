@@ -140,7 +140,7 @@ def decide(
         trained_until=candidate.trained_until,
         window=measuring.window(),
         to_popularity=results.to_popularity(CANDIDATE),
-        shape=results.shape(CANDIDATE),
+        shape=results.shapes[CANDIDATE],
         learned=learned,
         latency_p99_ms=measuring.latency_p99_ms(candidate.contender),
         size_mib=candidate.size_mib,
@@ -171,7 +171,7 @@ def _live(candidate: Candidate, current: Incumbent, results: Results) -> Live:
     return Live(
         trained_until=max(stage.trained_until, release.ranker_until or stage.trained_until),
         order=results.order(CANDIDATE, LIVE),
-        shape=results.shape(LIVE),
+        shape=results.shapes[LIVE],
         learned=_learned_by(release),
         retrieval=results.retrieval(CANDIDATE, LIVE) if candidate.new_retriever else None,
         feed=results.retrieval(CANDIDATE, LIVE, fed=True) if candidate.new_retriever else None,

@@ -21,10 +21,8 @@ from retrieval.ids import UNKNOWN, IdMap
 from retrieval.interactions import Interactions
 from retrieval.metrics import (
     NOTHING,
-    catalogue_coverage,
     ndcg_at_k,
     novelty,
-    overlap,
     popularity_bias,
     reader_means,
     recall_at_k,
@@ -49,7 +47,6 @@ class Measured:
     recall_at_100: by `CHOICES`, (r,) float64, of the fusion of all sources, NaN for a reader without such choices.
     retrieved: (r,) float64, share of her choices that any source named.
     moments, positives, unprompted: how many were asked for; unprompted of the positives.
-    coverage: share of the catalogue in anybody's first 10.  overlap: of the last lists of two readers.
     popularity_bias, novelty: as in `retrieval.metrics`, of the funnel's lists.
     cold: share of the positives that nobody had chosen before the window.  cold_recall_at_100: of those; NaN for none.
     """
@@ -61,8 +58,6 @@ class Measured:
     moments: int
     positives: int
     unprompted: int
-    coverage: float
-    overlap: float
     popularity_bias: float
     novelty: float
     cold: float
@@ -73,12 +68,12 @@ class Measured:
         means = {f"ndcg_at_10 {name}": _mean(values) for name, values in self.ndcg_at_10.items()}
         means |= {f"recall_at_100 {name}": _mean(values) for name, values in self.recall_at_100.items()}
         means["retrieved"] = _mean(self.retrieved)
-        shapes = ("coverage", "overlap", "popularity_bias", "novelty", "cold", "cold_recall_at_100")
+        more = ("popularity_bias", "novelty", "cold", "cold_recall_at_100")
         return {
             "readers": len(self.reader_ids),
             **{name: getattr(self, name) for name in ("moments", "positives", "unprompted")},
             **{name: _number(value) for name, value in means.items()},
-            **{name: _number(getattr(self, name)) for name in shapes},
+            **{name: _number(getattr(self, name)) for name in more},
         }
 
 
@@ -193,8 +188,6 @@ class _Answers:
             moments=len(self.asked),
             positives=sum(len(items) for items in targets),
             unprompted=int(sum(one.sum() for one in unprompted)),
-            coverage=catalogue_coverage(tables[FUNNEL], LIST_LENGTH, num_items=len(ids)),
-            overlap=overlap(_last_of_each(tables[FUNNEL], readers), LIST_LENGTH),
             popularity_bias=popularity_bias(tables[FUNNEL], LIST_LENGTH, item_counts=counts),
             novelty=novelty(
                 tables[FUNNEL],
@@ -221,12 +214,6 @@ def _known(item_idx: np.ndarray) -> np.ndarray:
 
 def _only(targets: list[np.ndarray], kept: list[np.ndarray]) -> list[np.ndarray]:
     return [items[mask] for items, mask in zip(targets, kept, strict=True)]
-
-
-def _last_of_each(table: np.ndarray, readers: np.ndarray) -> np.ndarray:
-    """The rows that came last of each reader."""
-    _, from_end = np.unique(readers[::-1], return_index=True)
-    return table[len(table) - 1 - from_end]
 
 
 def _mean(values: np.ndarray) -> float:

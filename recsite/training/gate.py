@@ -86,7 +86,8 @@ class Window:
 
 @dataclass(frozen=True)
 class Shape:
-    """coverage: share of the catalogue in anybody's first items.  overlap: how much of theirs two readers share."""
+    """coverage: share of the catalogue in anybody's first items.  overlap: how much of theirs two readers share, which
+    is 0 where there is one only. See `recsite.training.shapes`."""
 
     coverage: float
     overlap: float

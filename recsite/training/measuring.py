@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from recsite.training.evaluation import (
 from recsite.training.gate import Difference, Learned, Shape, Window
 from recsite.training.impressions import LoggedVisits, VisitsMeasured, measure_on_visits
 from recsite.training.lessons import Lesson
+from recsite.training.shapes import measure_shape
 from recsite.training.windows import WindowKind
 from retrieval.stage import RetrievalStage
 
@@ -55,6 +56,7 @@ class Measuring:
         self.windows, self._catalogues, self._most = lesson.windows, lesson.catalogues, most
         self._items = len(lesson.history.items)
         self.positives = lesson.history.between(lesson.windows.t2, lesson.windows.t3)
+        self._lately = lesson.history.between(lesson.windows.t1, lesson.windows.t2)
         self._learned = lesson.history.interactions(lesson.windows.t2)
         suffice = lesson.windows.kind is WindowKind.RECENT and _readers(lesson.later) >= least_readers
         self._logged = lesson.later if suffice else None
@@ -94,11 +96,12 @@ class Measuring:
             )
             for one in contenders
         }
+        shapes = {one.name: measure_shape(self.funnel_at(one), self._lately, self.windows.t2) for one in contenders}
         visits = None
         if self._logged is not None:
             orders = {one.name: one.ranker.order for one in contenders}
             visits = measure_on_visits(orders | {POPULARITY: RetrievalOrder(FEATURE_SET, "popular")}, self._logged)
-        return Results(funnels, visits)
+        return Results(funnels, shapes, visits)
 
     def latency_p99_ms(self, one: Contender) -> float:
         """Of sources, features and scores together, in this process. Raises `NothingToMeasure`."""
@@ -116,9 +119,10 @@ class Measuring:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """funnels: by name.  visits: where orders are judged by viewed visits."""
+    """funnels, shapes: by name.  visits: where orders are judged by viewed visits."""
 
     funnels: dict[str, Measured]
+    shapes: dict[str, Shape]
     visits: VisitsMeasured | None
 
     def order(self, ours: str, theirs: str) -> Difference:
@@ -138,11 +142,10 @@ class Results:
             return None
         return compare(mine, others)
 
-    def shape(self, name: str) -> Shape:
-        return Shape(coverage=self.funnels[name].coverage, overlap=self.funnels[name].overlap)
-
     def as_json(self) -> dict[str, Any]:
-        said: dict[str, Any] = {name: found.as_json() for name, found in self.funnels.items()}
+        said: dict[str, Any] = {
+            name: found.as_json() | asdict(self.shapes[name]) for name, found in self.funnels.items()
+        }
         if self.visits is not None:
             means = {name: float(np.nanmean(values)) for name, values in self.visits.ndcg_at_10.items()}
             said["viewed visits"] = {"visits": self.visits.visits, "readers": len(self.visits.reader_keys), **means}
