@@ -238,6 +238,7 @@ _options: dict[str, Any] = _database.get("OPTIONS") or {}
 _database["OPTIONS"] = _options | {
     "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
     "connect_timeout": 3,
+    "prepare_threshold": 2**31,  # of itself no statement: only what asks for it, `feedback.prepared`
 }
 _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
@@ -334,6 +335,9 @@ if TRAINING_SIZE not in {"small", "full"}:
 GATE_READERS = _integer("GATE_READERS", 50 if DEMO else 300, low=1, high=1_000_000)
 GATE_POSITIVES = _integer("GATE_POSITIVES", 200 if DEMO else 1000, low=1, high=100_000_000)
 """So many readers with history and so many positives must lie in the window that a gate measures on."""
+
+GATE_RERANKER_WAIT_MIN = _integer("GATE_RERANKER_WAIT_MIN", 5 if DEMO else 360, low=0, high=100_000)
+"""A newer ranker alone does not follow a promotion sooner, so that noise has no say every hour."""
 
 RERANKER_VISITS = _integer("RERANKER_VISITS", 200 if DEMO else 2000, low=1, high=100_000_000)
 """From so many finished visits with a click on, a ranker learns from impressions."""

@@ -152,6 +152,7 @@ def test_the_limits_of_the_gate_are_those_of_the_code() -> None:
 def test_the_defaults_of_the_settings_are_those_of_the_gate() -> None:
     told = {row[0]: row[2] for row in rows("| variable | what | default |")}
     assert told["`GATE_READERS`, `GATE_POSITIVES`"] == f"{Limits().readers}, {Limits().positives}"
+    assert timedelta(minutes=int(told["`GATE_RERANKER_WAIT_MIN`"])) == Limits().between_rerankers
 
 
 @pytest.mark.parametrize("name", ["retrain", "releases", "recommend", "doctor"])

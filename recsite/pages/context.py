@@ -18,4 +18,5 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "now": getattr(request, "now", None) or clock.now(),
         "search_query": request.GET.get("q", "") if request.path == "/search/" else "",
         "demo": settings.DEMO,
+        "gate": {"readers": settings.GATE_READERS, "positives": settings.GATE_POSITIVES},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -103,17 +104,27 @@ class VisitsMeasured:
     visits: int
 
 
-def measure_on_visits(orders: Mapping[str, Order], logged: LoggedVisits, *, k: int = 10) -> VisitsMeasured:
+def measure_on_visits(
+    orders: Mapping[str, Order],
+    logged: LoggedVisits,
+    *,
+    rescored: Mapping[str, LoggedVisits] = MappingProxyType({}),
+    k: int = 10,
+) -> VisitsMeasured:
     """NDCG@10 of each order of the rows that were viewed, beside that in which they were shown (`AS_SHOWN`).
 
     What was not shown is not judged, so an order is only asked to sort what another had chosen.
+    rescored: by the name of an order, the same visits with the scores of its own retriever, where another's are logged.
+    Raises ValueError for other visits than those.
     """
-    visits = logged.visits.take(logged.visits.has_positive)
-    readers = logged.reader_keys[logged.visits.has_positive]
-    scores = {
-        AS_SHOWN: as_shown(visits.visit_sizes),
-        **{name: one.scores(visits.features) for name, one in orders.items()},
-    }
+    judged = logged.visits.has_positive
+    visits, readers = logged.visits.take(judged), logged.reader_keys[judged]
+    scores = {AS_SHOWN: as_shown(visits.visit_sizes)}
+    for name, order in orders.items():
+        own = rescored.get(name, logged).visits
+        if not np.array_equal(own.visit_ids, logged.visits.visit_ids) or own.num_rows != logged.visits.num_rows:
+            raise ValueError(f"The visits scored for {name!r} are others than those that were logged.")
+        scores[name] = order.scores(own.take(judged).features)
     by_visit = {name: ndcg_at_k(said, visits.gains, visits.visit_sizes, k) for name, said in scores.items()}
     return VisitsMeasured(
         reader_keys=np.unique(readers),

@@ -46,13 +46,13 @@ def read_lesson(history: History, windows: Windows, *, logged_since: datetime) -
     return Lesson(history, windows, catalogues, logged_since, earlier, later)
 
 
-def visits_scored_by(shadow: RetrievalStage, lesson: Lesson) -> LoggedVisits | None:
-    """Visits between the end of the shadow's training and the window of the gate, with its scores in place of those of
-    the releases that served them; None where there are none."""
-    t2 = lesson.windows.t2
-    funnel = Funnel.of(shadow, fusion_ranker("It scores what others have shown."), lesson.catalogues.at(t2.timestamp()))
-    scores = ShadowScores(funnel, SlateQuestions.read(until=t2))
-    return _logged(lesson.history, shadow.trained_until, t2, scored_by=scores)
+def visits_scored_by(stage: RetrievalStage, lesson: Lesson, *, since: datetime, until: datetime) -> LoggedVisits | None:
+    """Visits of [since, until), with this stage's scores in place of those of the releases that served them; None
+    where there are none."""
+    at_s = lesson.windows.t2.timestamp()
+    funnel = Funnel.of(stage, fusion_ranker("It scores what others have shown."), lesson.catalogues.at(at_s))
+    scores = ShadowScores(funnel, SlateQuestions.read(until=until))
+    return _logged(lesson.history, since, until, scored_by=scores)
 
 
 def _logged(

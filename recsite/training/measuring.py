@@ -25,7 +25,7 @@ from recsite.training.evaluation import (
 )
 from recsite.training.gate import Difference, Learned, Shape, Window
 from recsite.training.impressions import LoggedVisits, VisitsMeasured, measure_on_visits
-from recsite.training.lessons import Lesson
+from recsite.training.lessons import Lesson, visits_scored_by
 from recsite.training.shapes import measure_shape
 from recsite.training.windows import WindowKind
 from retrieval.stage import RetrievalStage
@@ -37,11 +37,13 @@ TIMED = 200
 
 @dataclass(frozen=True, eq=False)
 class Contender:
-    """name: such as "candidate", "live", "30 days ago"."""
+    """name: such as "candidate", "live", "30 days ago".
+    served: its retriever is the one that serves now, so that the log has its scores."""
 
     name: str
     stage: RetrievalStage
     ranker: RankerArtefact
+    served: bool = False
 
 
 class Measuring:
@@ -54,6 +56,7 @@ class Measuring:
         them; else by what funnels would have answered.
         """
         self.windows, self._catalogues, self._most = lesson.windows, lesson.catalogues, most
+        self._lesson = lesson
         self._items = len(lesson.history.items)
         self.positives = lesson.history.between(lesson.windows.t2, lesson.windows.t3)
         self._lately = lesson.history.between(lesson.windows.t1, lesson.windows.t2)
@@ -100,8 +103,19 @@ class Measuring:
         visits = None
         if self._logged is not None:
             orders = {one.name: one.ranker.order for one in contenders}
-            visits = measure_on_visits(orders | {POPULARITY: RetrievalOrder(FEATURE_SET, "popular")}, self._logged)
+            orders[POPULARITY] = RetrievalOrder(FEATURE_SET, "popular")
+            visits = measure_on_visits(orders, self._logged, rescored=self._rescored(contenders))
         return Results(funnels, shapes, visits)
+
+    def _rescored(self, contenders: list[Contender]) -> dict[str, LoggedVisits]:
+        """The window's visits as those would have scored them who did not serve: a pair is measured as a pair."""
+        rescored = {}
+        for one in contenders:
+            if not one.served:
+                visits = visits_scored_by(one.stage, self._lesson, since=self.windows.t2, until=self.windows.t3)
+                if visits is not None:
+                    rescored[one.name] = visits
+        return rescored
 
     def latency_p99_ms(self, one: Contender) -> float:
         """Of sources, features and scores together, in this process. Raises `NothingToMeasure`."""

@@ -63,7 +63,10 @@ class Assignment:
     @property
     def limits(self) -> Limits:
         positives = settings.GATE_POSITIVES
-        return Limits(readers=settings.GATE_READERS, positives=positives, unprompted=positives // 10)
+        wait = timedelta(minutes=settings.GATE_RERANKER_WAIT_MIN)
+        return Limits(
+            readers=settings.GATE_READERS, positives=positives, unprompted=positives // 10, between_rerankers=wait
+        )
 
 
 def retrain(
@@ -211,7 +214,8 @@ class _Training:
         if logged is None or logged.with_click < settings.RERANKER_VISITS:
             return None
         if shadow is not None:
-            logged, since = visits_scored_by(shadow, lesson), shadow.trained_until
+            since = shadow.trained_until
+            logged = visits_scored_by(shadow, lesson, since=since, until=lesson.windows.t2)
         if logged is None:
             return None
         self._run.say(f"A ranker learns from {logged.with_click:,} visits with a click.")

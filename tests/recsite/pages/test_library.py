@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from feedback.models import Interaction
 from tests.factories import make_item, make_topic
@@ -116,3 +117,10 @@ def test_the_row_shown_again_offers_to_hide_it_again(client: Client) -> None:
     client.post("/topics/jazz/hide/")
     answer = client.post("/topics/jazz/hide/", {"undo": "1", "part": "entry"}, headers={"HX-Request": "true"})
     assert "Hide again" in answer.content.decode()
+
+
+def test_a_demo_says_that_it_asks_for_less_before_a_release_goes_live(client: Client, settings: Settings) -> None:
+    settings.DEMO, settings.GATE_READERS, settings.GATE_POSITIVES = True, 50, 200
+    assert "on the word of 50 readers and 200 choices" in " ".join(client.get("/history/").content.decode().split())
+    settings.DEMO = False
+    assert "on the word of" not in client.get("/history/").content.decode()

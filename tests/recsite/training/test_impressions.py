@@ -180,3 +180,23 @@ def test_a_visit_in_which_nothing_was_chosen_does_not_count() -> None:
     )
     assert measured.visits == 1
     assert measured.reader_keys.tolist() == [0]
+
+
+def test_an_order_is_judged_by_the_scores_of_its_own_retriever() -> None:
+    """What is logged says nothing of what was chosen; what its own says names it."""
+    logged = planted(40)
+    column = FEATURE_SET.names.index("popular_rank")
+    said = {"blind": logged.visits.features.copy(), "sees": logged.visits.features.copy()}
+    said["blind"][:, column] = 0
+    said["sees"][:, column] = np.where(logged.visits.gains > 0, 0, 1)
+    columns = {name: getattr(logged.visits, name) for name in Visits.__dataclass_fields__}
+    visits = {
+        name: LoggedVisits(Visits(**columns | {"features": features}), logged.reader_keys)
+        for name, features in said.items()
+    }
+    order = RetrievalOrder(FEATURE_SET, "popular")
+    found = measure_on_visits({"logged": order, "own": order}, visits["blind"], rescored={"own": visits["sees"]})
+    assert (found.ndcg_at_10["own"] == 1).all()
+    assert found.ndcg_at_10["logged"].mean() < 0.9
+    with pytest.raises(ValueError, match="are others than those"):
+        measure_on_visits({"own": order}, logged, rescored={"own": planted(3)})
