@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, LiteralString
 
-from django.db import connection
 from psycopg import sql
 
 from feedback.array_text import array_text, real_array_text
 from feedback.buckets import reader_bucket
+from feedback.prepared import prepared_cursor
 from feedback.surfaces import Surface
 from feedback.tokens import Token, reader_tag, write_tokens
 
@@ -135,13 +135,12 @@ def record_slate(slate: ServedSlate, *, detail_share: float) -> None:
     shown, never what somebody did. Raises DatabaseError.
     """
     keeps_candidates = slate.candidates is not None and _is_chosen(slate.id, detail_share)
-    statements = ["SET LOCAL synchronous_commit = off", _INSERT_SLATE]
-    values = _slate_values(slate, detail_share)
+    statement, values = _INSERT_SLATE, _slate_values(slate, detail_share)
     if keeps_candidates or slate.features is not None:
-        statements.append(_INSERT_DETAIL)
-        values += _detail_values(slate, slate.candidates if keeps_candidates else None)
-    with connection.cursor() as cursor:
-        cursor.execute("; ".join(statements), values)
+        statement = _INSERT_BOTH
+        values = _detail_values(slate, slate.candidates if keeps_candidates else None) + values
+    with prepared_cursor() as cursor:
+        cursor.execute(statement, values)
 
 
 def _is_chosen(slate_id: uuid.UUID, share: float) -> bool:
@@ -201,17 +200,18 @@ _DETAIL_COLUMNS: dict[str, LiteralString] = {
 
 
 def _insert(table: str, columns: Mapping[str, LiteralString]) -> str:
-    """A statement with a placeholder a column, each of that column's type."""
-    statement = sql.SQL("INSERT INTO {table} ({names}) VALUES ({values})").format(
+    """A statement with a placeholder a column, of its type. Its commit does not wait for the disk."""
+    statement = sql.SQL("INSERT INTO {table} ({names}) SELECT {values} FROM {no_wait}").format(
         table=sql.Identifier(table),
         names=sql.SQL(", ").join(map(sql.Identifier, columns)),
         values=sql.SQL(", ").join(sql.SQL("%s::") + sql.SQL(kind) for kind in columns.values()),
+        no_wait=sql.SQL("set_config('synchronous_commit', 'off', true)"),
     )
     return statement.as_string()
 
 
 _INSERT_SLATE = _insert("feedback_slate", _SLATE_COLUMNS)
-_INSERT_DETAIL = _insert("feedback_slatedetail", _DETAIL_COLUMNS)
+_INSERT_BOTH = f"WITH detail AS ({_insert('feedback_slatedetail', _DETAIL_COLUMNS)}) {_INSERT_SLATE}"
 
 
 def _slate_values(slate: ServedSlate, detail_share: float) -> list[Any]:
@@ -284,7 +284,7 @@ def _pool_values(pool: Pool | None) -> list[Any]:
     return [
         array_text(pool.item_ids),
         real_array_text(pool.scores),
-        [list(keys) for keys in pool.cap_keys],
+        array_text(array_text(keys) for keys in pool.cap_keys),
         pool.features,
         pool.outside_size,
         pool.outside_rule,

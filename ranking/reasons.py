@@ -7,9 +7,8 @@ would have added; and what is true but brought nothing is not given as the reaso
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -130,29 +129,32 @@ class ReasonFinder:
         Raises ValueError for an item that is no candidate, except one that was pinned or came from outside.
         """
         places = [place for place, branch in enumerate(branches) if branch not in _SAID_BY_BRANCH]
-        candidates = [self._candidate(item_ids[place]) for place in places]
+        candidates = self._candidates([item_ids[place] for place in places])
         judged = None if contributions is None else contributions[places]
         found = dict(zip(places, self._found(candidates, judged), strict=True))
         return [found.get(place) or Reason(_SAID_BY_BRANCH[branch]) for place, branch in enumerate(branches)]
 
-    def _candidate(self, item_id: int) -> int:
-        """Its row among the candidates."""
-        if item_id not in self._rows:
-            raise ValueError(f"Item {item_id} is not among the candidates: it can only be pinned or from outside.")
-        return self._rows[item_id]
+    def _candidates(self, item_ids: list[int]) -> list[int]:
+        """Their rows among the candidates."""
+        rows = {item_id: row for row, item_id in enumerate(self.request.candidates.item_ids.tolist())}
+        unknown = [item_id for item_id in item_ids if item_id not in rows]
+        if unknown:
+            raise ValueError(f"Item {unknown[0]} is not among the candidates: it can only be pinned or from outside.")
+        return [rows[item_id] for item_id in item_ids]
 
     def _found(self, candidates: list[int], contributions: np.ndarray | None) -> Iterator[Reason]:
-        rows = [self._table_rows[candidate] for candidate in candidates]
+        rows = self.table.rows_of(self.request.candidates.item_ids[candidates]).tolist()
+        named_by = self._named_by(candidates)
         alike = self._liking.alike(rows, self.config.least_likeness)
         named: Counter[int] = Counter()
         strengths = self._strengths(candidates, contributions)
-        for candidate, row, its_alike, its_strengths in zip(candidates, rows, alike, strengths, strict=True):
+        for its_sources, row, its_alike, its_strengths in zip(named_by, rows, alike, strengths, strict=True):
             if row == NONE:
                 yield Reason(Why.SUGGESTED)
                 continue
             best, strongest = None, _NOTHING
             cause = next((one for one in self._causes(row, its_alike) if named[one] < self.config.same_item), None)
-            for reason in self._true(candidate, row, cause):
+            for reason in self._true(its_sources, row, cause):
                 strength = its_strengths[_CAUSE_OF[reason.why]]
                 if strength > strongest:  # of equals the first
                     best, strongest = reason, strength
@@ -161,10 +163,10 @@ class ReasonFinder:
             topics = topics_of(self.table, row)
             yield best or (Reason(Why.IN_TOPIC, topic=topics[0]) if topics else Reason(Why.SUGGESTED))
 
-    def _true(self, candidate: int, row: int, cause: int | None) -> Iterator[Reason]:
+    def _true(self, named_by: Set[str], row: int, cause: int | None) -> Iterator[Reason]:
         """All that can be said of an item, in the order of `Why`.
 
-        candidate: its row among the candidates.  row: in the table.  cause: a liked item to which it owes its place.
+        named_by: its sources.  row: in the table.  cause: a liked item to which it owes its place.
         """
         liking, config = self._liking, self.config
         topics, author = topics_of(self.table, row), int(self.table.authors[row])
@@ -182,7 +184,7 @@ class ReasonFinder:
         is_new = self._is_new(row)
         if is_new and author != NONE:
             yield Reason(Why.NEW_FROM_AUTHOR, author=author)
-        if self._rank("trending", candidate) is not None:
+        if "trending" in named_by:
             yield Reason(Why.TRENDING)
         popularity = float(self.table.popularity[row])
         for topic in dearest:
@@ -192,7 +194,7 @@ class ReasonFinder:
             yield Reason(Why.POPULAR)
         if is_new:
             yield Reason(Why.NEW)
-        if liking.gains and any(self._rank(source, candidate) is not None for source in PERSONAL_SOURCES):
+        if liking.gains and not named_by.isdisjoint(PERSONAL_SOURCES):
             yield Reason(Why.FOR_YOU)
 
     def _causes(self, row: int, alike: Sequence[int]) -> Iterator[int]:
@@ -207,9 +209,13 @@ class ReasonFinder:
         age_s = self.request.context.at_s - float(self.table.published_s[row])
         return 0 <= age_s <= self.config.new_days * _DAY_S
 
-    def _rank(self, source: str, candidate: int) -> float | None:
-        rank = self._ranks[source][candidate] if source in self._ranks else math.nan
-        return None if math.isnan(rank) else rank
+    def _named_by(self, candidates: list[int]) -> list[set[str]]:
+        """The sources of each."""
+        named_by: list[set[str]] = [set() for _ in candidates]
+        for source, says in self.request.candidates.sources.items():
+            for place in np.flatnonzero(~np.isnan(says.ranks[candidates])).tolist():
+                named_by[place].add(source)
+        return named_by
 
     def _strengths(self, candidates: list[int], contributions: np.ndarray | None) -> list[list[tuple[float, float]]]:
         """By candidate and by cause: what its features add to the score, and how high its sources named it."""
@@ -224,18 +230,6 @@ class ReasonFinder:
             # Two sums of the same parts may differ by a hair, and would then not be equals.
             added = np.round(np.maximum(contributions, 0) @ _columns(self.feature_set), 9)
         return [list(zip(*both, strict=True)) for both in zip(added.tolist(), highest.tolist(), strict=True)]
-
-    @cached_property
-    def _rows(self) -> dict[int, int]:
-        return {item_id: row for row, item_id in enumerate(self.request.candidates.item_ids.tolist())}
-
-    @cached_property
-    def _table_rows(self) -> list[int]:
-        return self.table.rows_of(self.request.candidates.item_ids).tolist()
-
-    @cached_property
-    def _ranks(self) -> dict[str, list[float]]:
-        return {source: says.ranks.tolist() for source, says in self.request.candidates.sources.items()}
 
     @cached_property
     def _followed_topics(self) -> frozenset[int]:

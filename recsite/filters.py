@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from django.db import connection
+import numpy as np
 
 from feedback.array_text import array_text
+from feedback.prepared import prepared_cursor
+from recsite.funnel.catalogue import Catalogue
 from recsite.reader_state import ReaderState
+
+LANGUAGE, HIDDEN_TOPIC, HIDDEN_AUTHOR = "language", "hidden_topic", "hidden_author"
 
 # Candidates are found by their primary keys, and only those with a reason come back.
 _UNWANTED = """
     SELECT id, reason FROM (
         SELECT candidate.id, CASE
-            WHEN item.id IS NULL OR item.hidden OR item.published_at > %(now)s THEN 'not_public'
+            WHEN item.id IS NULL OR item.hidden OR item.published_at > %(now)s::timestamptz THEN 'not_public'
             WHEN %(languages)s::text[] <> '{}' AND item.language <> ALL (%(languages)s::text[]) THEN 'language'
             WHEN %(topics)s::bigint[] <> '{}' AND EXISTS (
                 SELECT FROM catalog_itemtopic AS of_topic
@@ -56,15 +60,31 @@ def unwanted(candidates: Collection[int], *, state: ReaderState, now: datetime) 
     query."""
     if not candidates:
         return {}
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             _UNWANTED,
             {
                 "now": now,
                 "languages": sorted(state.languages),
-                "topics": sorted(state.hidden_topic_ids),
-                "authors": sorted(state.hidden_author_ids),
+                "topics": array_text(state.hidden_topic_ids),
+                "authors": array_text(state.hidden_author_ids),
                 "candidates": array_text(candidates),
             },
         )
         return dict(cursor.fetchall())
+
+
+def unwanted_by_catalogue(catalogue: Catalogue, item_ids: np.ndarray, *, state: ReaderState) -> dict[int, str]:
+    """`unwanted`, as this process knows the catalogue, which may be a minute ago: a hundredth of the work for many
+    candidates. What is shown in the end has to be asked of the database.
+
+    item_ids: (n,) int64 of what is out.
+    """
+    reasons: dict[int, str] = {}
+    for reason, is_left in (
+        (HIDDEN_AUTHOR, ~catalogue.is_by(item_ids, state.hidden_author_ids)),
+        (HIDDEN_TOPIC, ~catalogue.is_about(item_ids, state.hidden_topic_ids)),
+        (LANGUAGE, catalogue.is_read(item_ids, state.languages)),
+    ):
+        reasons.update(dict.fromkeys(item_ids[~is_left].tolist(), reason))
+    return reasons

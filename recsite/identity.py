@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from catalog.languages import primary_subtag
 from catalog.models import Reader, ReaderMerge
+from recsite.followed import Followed, read_followed
 
 SALT = "recsite.reader"
 
@@ -105,12 +106,16 @@ class RequestReader:
         self._made = None
 
     @cached_property
-    def followed_topic_ids(self) -> frozenset[int]:
-        return frozenset(self.row.followed_topics.values_list("pk", flat=True)) if self.row else frozenset()
+    def _followed(self) -> Followed:
+        return read_followed(self.row) if self.row else Followed()
 
-    @cached_property
+    @property
+    def followed_topic_ids(self) -> frozenset[int]:
+        return self._followed.topic_ids
+
+    @property
     def followed_author_ids(self) -> frozenset[int]:
-        return frozenset(self.row.followed_authors.values_list("pk", flat=True)) if self.row else frozenset()
+        return self._followed.author_ids
 
     @property
     def asks_for_privacy(self) -> bool:

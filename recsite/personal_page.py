@@ -15,7 +15,7 @@ from ranking.exploration import NO_EXPLORATION, ExplorationConfig, Outside
 from ranking.propensity import Branch
 from ranking.request import RankingRequest
 from ranking.slate_config import ScoredCandidates, SlateConfig, SlateRules
-from recsite.filters import unwanted
+from recsite.filters import unwanted, unwanted_by_catalogue
 from recsite.funnel.catalogue import Catalogue
 from recsite.funnel.funnel import Funnel
 from recsite.funnel.query import FunnelQuery
@@ -26,7 +26,7 @@ from retrieval.union import Union
 
 logger = logging.getLogger(__name__)
 
-OUTSIDE_TRIES = 3
+TRIES = 3
 OUTSIDE_RULE_CHARS = 200
 
 
@@ -61,8 +61,9 @@ class PageRequest:
 class Page:
     """One page, with everything that made it: the log takes some of it, explanations take the rest.
 
-    named: all that the sources named; removed: what filters took out of it, by reason. request, features, scores,
-    candidates: of what was left, in one order. outside: items of the page that no source had named, and their features.
+    named: all that the sources named; removed: what filters took out of it, by reason. request, features, candidates:
+    of what the catalogue left, in one order; what the database then removed stands there too, but is not in `drawn`.
+    outside: items of the page that no source had named, and their features.
     """
 
     funnel: Funnel
@@ -102,7 +103,7 @@ def make_page(funnel: Funnel, asked: PageRequest, watch: SourceWatch | None = No
     with SERVING_SECONDS.labels("retrieve").time():
         named = _named(funnel, query, watch)
     with SERVING_SECONDS.labels("filter").time():
-        removed = unwanted(named.item_ids.tolist(), state=asked.state, now=asked.now)
+        removed = unwanted_by_catalogue(funnel.catalogue, named.item_ids, state=asked.state)
         left = without(named, removed)
     if not len(left):
         raise NoCandidates(f"{len(named)} candidates were named, and {len(removed)} of them removed.")
@@ -115,9 +116,13 @@ def make_page(funnel: Funnel, asked: PageRequest, watch: SourceWatch | None = No
         item_ids = request.candidates.item_ids
         candidates = ScoredCandidates(item_ids, scores, funnel.catalogue.cap_keys(item_ids))
         rules, config = asked.rules(), asked.config()
-        drawn = _draw(candidates, rules, config, asked, funnel.catalogue)
+        drawn, gone = _draw(candidates, rules, config, asked, funnel.catalogue)
+        if not drawn.slots:
+            raise NoCandidates(f"Of {len(candidates)} candidates {len(gone)} are gone, and none is left to be shown.")
         outside = _outside_features(funnel, query, _from_outside(drawn))
-    return Page(funnel, asked, query, named, removed, request, features, candidates, rules, config, drawn, outside)
+    return Page(
+        funnel, asked, query, named, removed | gone, request, features, candidates, rules, config, drawn, outside
+    )
 
 
 def _named(funnel: Funnel, query: FunnelQuery, watch: SourceWatch | None) -> Union:
@@ -141,17 +146,35 @@ def _source_failed(source: str, error: Exception) -> None:
 
 def _draw(
     candidates: ScoredCandidates, rules: SlateRules, config: SlateConfig, asked: PageRequest, catalogue: Catalogue
-) -> ranked_slate.Slate:
-    """The page. What is outside the candidates is known as of the catalogue's moment, which may be a minute ago: a
-    page that drew what must not be shown any more is drawn again without it."""
+) -> tuple[ranked_slate.Slate, dict[int, str]]:
+    """The page, and what turned out not to be shown any more, with its reason.
+
+    The catalogue is of a moment that may be a minute ago. So what a page shows, and what chance could have drawn, is
+    asked of the database: one that held what is gone is drawn again without it. That is some sixty items, where there
+    are a thousand candidates.
+    """
     outside = outside_of(catalogue, asked.state, asked.now) if config.exploration.epsilon else None
-    for _ in range(OUTSIDE_TRIES):
+    gone: dict[int, str] = {}
+    for _ in range(TRIES):
         drawn = _slate(candidates, rules, config, asked, outside)
-        gone = unwanted(_from_outside(drawn), state=asked.state, now=asked.now)
-        if not gone:
-            return drawn
-        rules = replace(rules, hidden=rules.hidden | gone.keys())
-    return _slate(candidates, rules, config, asked, None)
+        found = _gone(_at_stake(drawn), asked)
+        if not found:
+            return drawn, gone
+        gone |= found
+        rules = replace(rules, hidden=rules.hidden | found.keys())
+    gone |= _gone(candidates.item_ids.tolist(), asked)
+    return _slate(candidates, replace(rules, hidden=rules.hidden | gone.keys()), config, asked, None), gone
+
+
+def _at_stake(drawn: ranked_slate.Slate) -> list[int]:
+    """Item ids of its slots, and of the pool that they were drawn from."""
+    pool = () if drawn.pool is None else drawn.pool.item_ids
+    return list(dict.fromkeys((*drawn.item_ids, *pool)))
+
+
+def _gone(item_ids: list[int], asked: PageRequest) -> dict[int, str]:
+    with SERVING_SECONDS.labels("check").time():
+        return unwanted(item_ids, state=asked.state, now=asked.now)
 
 
 def _slate(

@@ -7,15 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
-from django.db import connection
 
 from catalog.models import Reader
 from feedback.kinds import HISTORY_KINDS, Kind
+from feedback.prepared import prepared_cursor
 from feedback.surfaces import Excluded
 from feedback.ties import scattered
 from feedback.uuid7 import first_uuid7
+from recsite.followed import read_followed
 from recsite.funnel.query import HISTORY_LENGTH, FunnelQuery
 from retrieval.query_state import QueryState
 
@@ -124,12 +126,12 @@ def read_state(
         refusals = read_refusals(reader=reader, now=now)
         return replace(refusals, languages=languages, personalised=personalised)
     acts = _Acts.read(reader, _ALL_KINDS, now)
-    topic_ids, author_ids = _followed(reader)
+    followed = read_followed(reader)
     reacted = acts.items_of(*HISTORY_KINDS)
     return ReaderState(
         languages=languages,
-        followed_topic_ids=topic_ids,
-        followed_author_ids=author_ids,
+        followed_topic_ids=followed.topic_ids,
+        followed_author_ids=followed.author_ids,
         consumed=acts.items_of(Kind.CLICK),
         chosen=acts.items_of(*_CHOICES),
         dismissed=acts.items_of(Kind.DISMISS),
@@ -176,29 +178,23 @@ _ALL_KINDS = tuple(dict.fromkeys((*HISTORY_KINDS, *_REFUSALS, Kind.SEARCH)))
 _STANDING = """
     SELECT id, kind, item_id, topic_id, author_id, query, extract(epoch FROM happened_at)::float8, excluded
     FROM feedback_interaction
-    WHERE reader_id = %s AND kind = ANY(%s) AND received_at <= %s
-      AND (undo_received_at IS NULL OR undo_received_at > %s)
-"""
-_FOLLOWED = """
-    SELECT topic_id, NULL FROM catalog_reader_followed_topics WHERE reader_id = %s
-    UNION ALL
-    SELECT NULL, author_id FROM catalog_reader_followed_authors WHERE reader_id = %s
+    WHERE reader_id = %(reader)s::bigint AND kind = ANY(%(kinds)s::text[]) AND received_at <= %(now)s::timestamptz
+      AND (undo_received_at IS NULL OR undo_received_at > %(now)s::timestamptz)
 """
 _VIEWED = """
     SELECT v.item_id, count(*)
     FROM (
         SELECT id FROM feedback_slate
-        WHERE reader_public_id = %(reader)s AND id >= %(oldest)s AND id < %(newest)s
-        ORDER BY id DESC LIMIT %(slates)s
+        WHERE reader_public_id = %(reader)s::uuid AND id >= %(oldest)s::uuid AND id < %(newest)s::uuid
+        ORDER BY id DESC LIMIT %(slates)s::bigint
     ) AS s
-    JOIN feedback_view AS v ON v.slate_id = s.id AND v.slate_id >= %(oldest)s AND v.slate_id < %(newest)s
-    WHERE v.received_at <= %(now)s
+    JOIN feedback_view AS v ON v.slate_id = s.id AND v.slate_id >= %(oldest)s::uuid AND v.slate_id < %(newest)s::uuid
+    WHERE v.received_at <= %(now)s::timestamptz
     GROUP BY v.item_id
 """
 
 
-@dataclass(frozen=True)
-class _Act:
+class _Act(NamedTuple):
     """One interaction that stands."""
 
     id: int
@@ -224,9 +220,9 @@ class _Acts:
     @classmethod
     def read(cls, reader: Reader, kinds: Sequence[Kind], now: datetime) -> _Acts:
         """All that the site knew at `now` to stand, in one query."""
-        with connection.cursor() as cursor:
-            cursor.execute(_STANDING, [reader.pk, [str(kind) for kind in kinds], now, now])
-            return cls(tuple(_Act(*row) for row in cursor.fetchall()))
+        with prepared_cursor() as cursor:
+            cursor.execute(_STANDING, {"reader": reader.pk, "kinds": [str(kind) for kind in kinds], "now": now})
+            return cls(tuple(map(_Act._make, cursor.fetchall())))
 
     def items_of(self, *kinds: Kind) -> frozenset[int]:
         return frozenset(act.item_id for act in self.rows if act.kind in kinds and act.item_id is not None)
@@ -257,20 +253,9 @@ class _Acts:
         return [rows[place] for place in order[-most:].tolist()]
 
 
-def _followed(reader: Reader) -> tuple[frozenset[int], frozenset[int]]:
-    """Ids of topics and of authors."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FOLLOWED, [reader.pk, reader.pk])
-        rows = cursor.fetchall()
-    return (
-        frozenset(topic_id for topic_id, _ in rows if topic_id is not None),
-        frozenset(author_id for _, author_id in rows if author_id is not None),
-    )
-
-
 def _viewed(public_id: uuid.UUID, *, now: datetime, without: frozenset[int]) -> dict[int, int]:
     """How often each item was seen on the last slates, of those that the reader never chose or refused."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             _VIEWED,
             {

@@ -95,11 +95,12 @@ def feature_sizes(config: TowerConfig) -> dict[str, tuple[int, int]]:
 
 def encode_states(states: Sequence[QueryState], content: ItemContent, config: TowerConfig) -> QueryFeatures:
     """What serving asks with, a row a state."""
+    last = slice(-config.history_length, None)
     columns = {
         "state_at": pa.array([state.at.astimezone(UTC) for state in states], pa.timestamp("us", tz="UTC")),
-        "history": pa.array([state.history for state in states], pa.list_(pa.int64())),
-        "history_kinds": pa.array([list(state.history_kinds) for state in states], pa.list_(pa.string())),
-        "history_ages_s": pa.array([state.history_ages_s for state in states], pa.list_(pa.float32())),
+        "history": pa.array([state.history[last] for state in states], pa.list_(pa.int64())),
+        "history_kinds": pa.array([list(state.history_kinds[last]) for state in states], pa.list_(pa.string())),
+        "history_ages_s": pa.array([state.history_ages_s[last] for state in states], pa.list_(pa.float32())),
         "country": pa.array([state.country for state in states], pa.string()),
     }
     said: dict[str, list[list[Any]]] = {

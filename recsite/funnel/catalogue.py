@@ -151,6 +151,26 @@ class Catalogue:
         read = [number for code, number in self.language_codes.items() if code in languages]
         return (rows != NONE) & np.isin(self.facts.languages[rows], [*read, NONE])
 
+    def is_about(self, item_ids: np.ndarray, topics: Collection[int]) -> np.ndarray:
+        """(n,) bool: in one of these topics."""
+        rows = self.facts.rows_of(item_ids)
+        known = np.flatnonzero(rows != NONE)
+        found = np.zeros(len(item_ids), bool)
+        if not topics or not len(known):
+            return found
+        starts, ends = self.facts.topic_offsets[rows[known]], self.facts.topic_offsets[rows[known] + 1]
+        of_item = np.repeat(known, ends - starts)
+        places = np.arange(len(of_item)) - np.repeat(np.cumsum(ends - starts) - ends, ends - starts)
+        found[of_item[np.isin(self.facts.topics[places], list(topics))]] = True
+        return found
+
+    def is_by(self, item_ids: np.ndarray, authors: Collection[int]) -> np.ndarray:
+        """(n,) bool: by one of these authors."""
+        rows = self.facts.rows_of(item_ids)
+        if not authors or not len(self):
+            return np.zeros(len(item_ids), bool)
+        return (rows != NONE) & np.isin(self.facts.authors[rows], list(authors))
+
     def cap_keys(self, item_ids: np.ndarray) -> np.ndarray:
         """(n, 2) int64: first topic and author, `NONE` for none, and for an item that is not known."""
         rows = self.facts.rows_of(item_ids)

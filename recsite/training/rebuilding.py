@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from catalog.models import Item
-from recsite.filters import unwanted
+from recsite.filters import unwanted_by_catalogue
 from recsite.funnel.catalogue import Catalogue
 from recsite.funnel.funnel import Funnel
 from recsite.funnel.recent import Recent
@@ -38,9 +38,7 @@ def features_again(funnel: Funnel, asked: SlateAsked, *, skip: Collection[str] =
     skip: sources that are not asked.
     """
     union = funnel.retrieve(asked.query, skip=skip)
-    wishes = asked.wishes
-    if wishes.languages or wishes.hidden_topic_ids or wishes.hidden_author_ids:
-        union = without(union, unwanted(union.item_ids.tolist(), state=wishes, now=asked.query.state.at))
+    union = without(union, unwanted_by_catalogue(funnel.catalogue, union.item_ids, state=asked.wishes))
     rows = IdMap(union.item_ids).idx_of(asked.item_ids)
     named = rows != UNKNOWN
     features = np.empty((len(rows), len(funnel.ranker.feature_set)), np.float32)

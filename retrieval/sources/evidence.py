@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class Evidence:
         Returns, each (n,): rows, int64; weights, float64, of what says most among the things done with an item; and
         shares, float64, from 1 down: what is left of each after `recency`.
         """
-        said = _said(state, dict(self.kind_weights))
+        said = _said(state, self.kind_weights)
         rows = items.idx_of(np.fromiter(said, np.int64, len(said)))
         weights = np.fromiter(said.values(), np.float64, len(said))
         known = np.flatnonzero(rows >= 0)[: self.last_items]
@@ -61,8 +62,19 @@ LAST_TWENTY = Evidence(last_items=20, recency=0.8)
 LASTING_TASTE = Evidence(last_items=500, recency=1.0)
 
 
-def _said(state: QueryState, weights: dict[str, float]) -> dict[int, float]:
-    """Weight by item id, the most recent first."""
+_KEPT: WeakKeyDictionary[QueryState, dict[KindWeights, dict[int, float]]] = WeakKeyDictionary()
+"""Five sources read one state alike; a history of five hundred takes as long to read as the answer to find."""
+
+
+def _said(state: QueryState, kind_weights: KindWeights) -> dict[int, float]:
+    """Weight by item id, the most recent first. Not to be changed."""
+    kept = _KEPT.setdefault(state, {})
+    if kind_weights not in kept:
+        kept[kind_weights] = _read(state, dict(kind_weights))
+    return kept[kind_weights]
+
+
+def _read(state: QueryState, weights: dict[str, float]) -> dict[int, float]:
     said: dict[int, float] = {}
     dismissed: set[int] = set()
     for item_id, kind in zip(reversed(state.history.tolist()), reversed(state.history_kinds), strict=True):

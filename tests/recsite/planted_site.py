@@ -226,7 +226,7 @@ def _write_rows() -> None:
     Item.objects.bulk_create(
         Item(
             pk=row["item_id"],
-            external_id=str(row["item_id"]),
+            external_id=f"world-{row['item_id']}",
             slug=f"number-{row['item_id']}",
             title=row["title"],
             summary=row["summary"],

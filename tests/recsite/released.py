@@ -68,7 +68,7 @@ def make_world() -> dict[int, Item]:
     items = [
         Item(
             pk=row["item_id"],
-            external_id=str(row["item_id"]),
+            external_id=f"world-{row['item_id']}",
             slug=f"number-{row['item_id']}",
             title=row["title"],
             summary=row["summary"],

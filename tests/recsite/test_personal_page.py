@@ -61,9 +61,25 @@ def test_what_was_hidden_a_moment_ago_and_what_the_reader_hides_is_removed_with_
     Item.objects.filter(pk=before[0]).update(hidden=True)
     page = make_page(small_funnel(), asked(state))
     assert page.removed == {before[0]: "not_public"}
-    assert before[0] not in page.candidates.item_ids
+    assert before[0] not in page.drawn.ranked.item_ids
+    assert before[0] not in page.drawn.item_ids
     hider = ReaderState(history=state.history, hidden_topic_ids=frozenset({EVEN_TOPIC}))
     assert {item_id % 2 for item_id in make_page(small_funnel(), asked(hider, size=20)).drawn.item_ids} == {1}
+
+
+def test_where_everything_that_is_best_is_gone_the_rest_is_shown(items: dict[int, Item]) -> None:
+    """The catalogue here still has them; each draw finds others that the database hides."""
+    state = lover(0, items)
+    all_of_them = make_page(small_funnel(), asked(state, size=24)).drawn.item_ids
+    left = set(all_of_them[-3:])
+    Item.objects.exclude(pk__in=left).update(hidden=True)
+    page = make_page(small_funnel(), asked(state, size=4, exploration_share=0.5))
+    assert set(page.drawn.item_ids) == left
+    assert set(page.drawn.ranked.item_ids.tolist()) == left
+    assert set(page.removed.values()) == {"not_public"}
+    Item.objects.update(hidden=True)
+    with pytest.raises(NoCandidates, match="gone"):
+        make_page(small_funnel(), asked(state))
 
 
 def test_the_page_follows_the_order_and_its_features_are_those_that_were_scored(items: dict[int, Item]) -> None:

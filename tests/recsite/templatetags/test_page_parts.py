@@ -9,7 +9,8 @@ from django.template import Context, Template
 from django.test import RequestFactory
 from django_htmx.middleware import HtmxDetails
 
-from recsite.templatetags.page_parts import duration_in_words, in_batches, when_in_words
+from recsite.html_parts import when_in_words
+from recsite.templatetags.page_parts import duration_in_words, in_batches
 
 NOW = datetime(2026, 3, 14, 15, 0, tzinfo=UTC)
 
