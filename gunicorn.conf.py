@@ -14,6 +14,13 @@ limit_request_line = 8190
 raw_env = ["OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1"]
 
 
+def on_starting(_server: Any) -> None:
+    """Before there is a thread, also in the master, whose settings workers inherit."""
+    from recsite.memory import keep_few_heaps
+
+    keep_few_heaps()
+
+
 def post_worker_init(_worker: Any) -> None:
     """Load the live release before the first request comes; after that a thread keeps it up to date."""
     from django.db import connection

@@ -20,6 +20,7 @@ from prometheus_client import Counter, Gauge
 from recsite import clock
 from recsite.funnel.catalogue import Catalogue
 from recsite.funnel.funnel import Funnel
+from recsite.memory import give_back
 from recsite.models import Release
 from recsite.releases.catalogue_watch import CatalogueWatch
 from recsite.releases.changes import ITEMS, RELEASE, Listener, listen_until
@@ -153,7 +154,11 @@ class Shelf:
             if current is not None:
                 TRAINED_UNTIL.set(current.loaded.trained_until.timestamp())
                 ITEMS_FOUND.set(len(current.funnel.stage.index))
-            return self._shelved is not before
+            is_new = self._shelved is not before
+        del before  # what was served with, which may be all that holds it
+        if is_new:
+            give_back()
+        return is_new
 
     def stop(self) -> None:
         """End the thread, if there is one."""

@@ -1,0 +1,38 @@
+"""Memory that this process has freed goes back to the machine, where the C library would keep it.
+
+glibc keeps a heap for each thread that was ever busy and gives back only what lies at its end; after a catalogue was
+read, or a release swapped, that is more than everything that is in use. Elsewhere nothing happens here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+
+import pyarrow as pa
+
+_M_ARENA_MAX = -8
+"""Of glibc's malloc.h."""
+
+_HEAPS = 2
+
+
+@cache
+def _libc() -> ctypes.CDLL | None:
+    libc = ctypes.CDLL(None)
+    return libc if hasattr(libc, "malloc_trim") and hasattr(libc, "mallopt") else None
+
+
+def keep_few_heaps() -> None:
+    """To be called before the process has threads."""
+    libc = _libc()
+    if libc is not None:
+        libc.mallopt(_M_ARENA_MAX, _HEAPS)
+
+
+def give_back() -> None:
+    """To be called after much was freed; takes some milliseconds."""
+    pa.default_memory_pool().release_unused()
+    libc = _libc()
+    if libc is not None:
+        libc.malloc_trim(0)
