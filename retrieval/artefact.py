@@ -15,7 +15,12 @@ from retrieval.config import Encoder, Negatives, PositiveCorrection, TowerConfig
 
 __all__ = ["MANIFEST", "ArtefactError", "RetrieverArtefact", "load", "read", "save"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Goes up with every change of the arrays here, or of what the towers' inputs mean: towers that learned from other rows
+of words than `hashing.py` now gives would answer, and be wrong.
+
+2: words leave places for pairs, and no pair joins title and summary.
+"""
 
 _ARRAYS = "arrays.npz"
 _QUERY, _CANDIDATE = "query_tower.onnx", "candidate_tower.onnx"

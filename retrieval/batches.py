@@ -10,19 +10,20 @@ from retrieval.spool import Piece, Spool
 
 
 def epoch_batches(
-    spool: Spool, *, seed: int, epoch: int, batch_size: int, rank: int = 0, world: int = 1
+    spool: Spool, *, seed: int, epoch: int, batch_size: int, fewest_rows: int = 2, rank: int = 0, world: int = 1
 ) -> Iterator[Piece]:
-    """Batches of rows of one refresh interval each, random order; at most `batch_size` rows, at least 2.
+    """Batches of rows of one refresh interval each, random order; at most `batch_size` rows, at least `fewest_rows`.
 
-    Each of `world` processes gets every world-th batch. A single row left over in an interval waits for another epoch:
-    it would have nobody to be held against.
+    Each of `world` processes gets every world-th batch. Where rows are held against each other alone, a single one left
+    over in an interval has nobody, and 2 leaves it out of this epoch; it gets its turn where another epoch leaves over
+    another row, so never where it is the only one of its interval. 1 leaves out none (`Objective.fewest_rows`).
     """
     rng = np.random.default_rng([seed, epoch])
     number = 0
     for piece in spool.pieces(rng):
         for start in range(0, len(piece), batch_size):
             rows = np.arange(start, min(start + batch_size, len(piece)))
-            if len(rows) < 2:
+            if len(rows) < fewest_rows:
                 continue
             if number % world == rank:
                 yield piece.take(rows)

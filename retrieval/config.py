@@ -34,6 +34,10 @@ class PositiveCorrection(StrEnum):
     OWN = "own"
 
 
+MOST_HARD_SCORES = 1 << 25
+"""Of a batch with the whole catalogue, to mine hard negatives: half a gigabyte with what sorting takes."""
+
+
 class ConfigError(ValueError):
     """A value that no training could use."""
 
@@ -58,9 +62,12 @@ class TowerConfig:
     """Sizes of both towers.
 
     dim: of the vectors that meet in the dot product.  hidden: width of the first hidden layer; each next one is half of
-    it, until `dim`.  history_length: interactions that a query looks at.  buckets: rows of the hashed tables.
+    it, until `dim`: with 256 and dim 64 there are two, of 256 and 128. Where it is not above dim there is none, and
+    one linear layer stands beside the residual path.  dropout: of the hidden layers and of attention; without either it
+    acts on nothing.
+    history_length: interactions that a query looks at.  buckets: rows of the hashed tables.
     id_dropout: share of training columns whose item id is hidden, so that content alone must do, as for a new item.
-    history_dropout: mean share of a training row's history that is hidden.
+    history_dropout: mean share of a training row's history that is hidden; topics of its latest items are not.
     unit_norm: both vectors have norm 1; otherwise norms are free and each item has a bias, as one more dimension.
     place_decay: how fast one of the two means over a history forgets older places at first, e-fold a place; it learns
     from there. 0 begins with a plain mean: for lasting taste rather than the next choice.
@@ -102,13 +109,16 @@ class TowerConfig:
 class TrainingConfig:
     """How the towers learn.
 
-    in_batch_negatives: how many other rows of its batch a row is held against: the batch is cut into blocks of one row
-    more, each for itself; None for all rows, one block. Of the Gramian, how many of the batch's items are pressed down.
+    in_batch_negatives: how many other rows of its batch a row is held against, at least: the batch is cut into as many
+    blocks of one row more as it holds, each for itself, and what is left over makes them larger (64 in a batch of 512
+    gives 72 or 73); exact where one row more divides batch_size. None for all rows, one block. Of the Gramian, how many
+    of the batch's items are pressed down.
     log_q_strength: beta of the logQ correction, 1 for the textbook's, 0 for none.  positive_correction: of a row's own
     column.  streaming_rate: of `log_q.StreamingFrequency` (Yi et al. 2019), which then estimates how often an item is
-    drawn, batch by batch; None for counts over the whole window.
+    drawn, batch by batch; None for counts of the interval that the batch comes from.
     hard_negatives: columns that a row gets for itself, drawn from the `hard_window` items that the towers of the epoch
-    before ranked highest for it, after the first `hard_skip`. Only beside sampled negatives.
+    before ranked highest for it, after the first `hard_skip`. Only beside sampled negatives, and where a batch and the
+    catalogue make no more than `MOST_HARD_SCORES`.
     gramian_weight: of the pairs pressed down.  gramian_rate: weight of the newest batch in Gram matrices that are
     averaged over batches (`losses.averaged_gramian_loss`); 1 for those of the batch alone.
     impression_weight: of the pairwise term against items that a row's reader saw and did not choose; 0 leaves it out.
@@ -119,7 +129,7 @@ class TrainingConfig:
     weight_averaging: how much of the average so far each step keeps; training gives the average of the weights over
     its steps (Polyak and Juditsky 1992), which generalises better than the last ones. 0: the last ones.
     refresh_interval_h: how often serving gets new item features. A batch lies within one such interval, and its
-    candidates carry the features of the interval's beginning.
+    candidates carry counts of the interval's beginning and ages as of its end.
     table_learning_rate: of sparse Adagrad, by which hashed tables of words and authors learn, and the id tables too of
     a catalogue of more than `sparse_tables_above` items: Adam would move every row at every step.
     """
@@ -179,12 +189,18 @@ class TrainingConfig:
     def negatives_for(self, num_items: int) -> Negatives:
         """The choice, or by size where none was made: the whole catalogue while that is cheap.
 
-        Raises `ConfigError` for hard negatives beside anything but sampled ones.
+        Raises `ConfigError` for hard negatives beside anything but sampled ones, or of too large a catalogue.
         """
         by_size = Negatives.ALL if num_items <= self.all_negatives_up_to else Negatives.SAMPLED
         chosen = by_size if self.negatives is None else self.negatives
         if self.hard_negatives and chosen != Negatives.SAMPLED:
             raise ConfigError(f"Hard negatives stand beside sampled ones, not {chosen}: set negatives to sampled.")
+        if self.hard_negatives and self.batch_size * num_items > MOST_HARD_SCORES:
+            raise ConfigError(
+                f"Hard negatives are mined from {self.batch_size} x {num_items} scores at every step; at most "
+                f"{MOST_HARD_SCORES} are allowed: with this catalogue a batch_size of {MOST_HARD_SCORES // num_items}, "
+                f"with this batch_size {MOST_HARD_SCORES // self.batch_size} items. Or set hard_negatives to 0."
+            )
         return chosen
 
 

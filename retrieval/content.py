@@ -65,7 +65,10 @@ class ItemContent:
             raise ValueError(f"Item content lacks {missing}; it must have the columns {ITEM_CONTENT.names}.")
         items = items.select(ITEM_CONTENT.names).cast(ITEM_CONTENT)
         texts = zip(items["title"].to_pylist(), items["summary"].to_pylist(), strict=True)
-        words = (hashed_words(f"{title or ''} {summary or ''}", config.word_buckets, WORDS) for title, summary in texts)
+        words = (
+            hashed_words(*(text or "" for text in of_item), buckets=config.word_buckets, most=WORDS)
+            for of_item in texts
+        )
         topics = (
             [hashed(f"topic:{topic}", config.topic_buckets) for topic in of_item or ()]
             for of_item in items["topics"].to_pylist()

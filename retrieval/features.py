@@ -16,6 +16,7 @@ from retrieval.content import TOPICS, ItemContent, item_rows
 from retrieval.hashing import PADDING, hashed, hashed_words
 from retrieval.ids import UNKNOWN
 from retrieval.query_state import QueryState
+from retrieval.training_errors import NotFinite
 
 RECENT_ITEMS = 8
 """Items of a history whose topics a query carries: so that an item too new for the id table still says something."""
@@ -121,7 +122,10 @@ def attribute_texts(attributes: Mapping[str, str]) -> list[str]:
 
 
 def encode_table(states: pa.Table, content: ItemContent, config: TowerConfig) -> QueryFeatures:
-    """Of `STATES`; columns that are left out are empty. Raises ValueError for a history with an age below 0."""
+    """Of `STATES`; columns that are left out are empty.
+
+    Raises ValueError for a history with an age below 0, `NotFinite` for one with an age that is NaN or null.
+    """
     length = config.history_length
     item_idx = last_of_lists(states, "history", length, content.ids.idx_of, UNKNOWN - 1)  # (n, length)
     is_there = item_idx != UNKNOWN - 1
@@ -140,8 +144,13 @@ def encode_table(states: pa.Table, content: ItemContent, config: TowerConfig) ->
 
 def gap_buckets(ages_s: np.ndarray) -> np.ndarray:
     """Rows from 1 on, twice as fine as powers of two: minutes matter within a visit, weeks between them."""
-    if len(ages_s) and not (ages_s >= 0).all():
-        raise ValueError(f"An age of {np.nanmin(ages_s)} s: a state cannot know what had not happened yet.")
+    if np.isnan(ages_s).any():
+        raise NotFinite(
+            "An age in history_ages_s is NaN or null. Give the seconds from each choice to state_at, or leave the "
+            "choice out of the history."
+        )
+    if (ages_s < 0).any():
+        raise ValueError(f"An age of {ages_s.min()} s: a state cannot know what had not happened yet.")
     return (1 + np.minimum(2 * np.log2(1 + ages_s / 15), GAP_BUCKETS - 2)).astype(np.int32)
 
 
@@ -196,7 +205,7 @@ def _search_words(states: pa.Table, buckets: int) -> np.ndarray:
         for place, queries in enumerate(states["searches"].to_pylist()):
             for query in reversed(queries or ()):
                 kept = int((table[place] != PADDING).sum())
-                rows = hashed_words(query, buckets, SEARCH_WORDS - kept)
+                rows = hashed_words(query, buckets=buckets, most=SEARCH_WORDS - kept)
                 table[place, kept : kept + len(rows)] = rows
     return table
 

@@ -13,6 +13,9 @@ from itertools import pairwise
 PADDING = 0
 """The row of nothing, in every table."""
 
+_SHARE_OF_PAIRS = 3
+"""One row in so many, at least, where there are as many pairs."""
+
 _WORD = re.compile(r"\w+")
 
 
@@ -22,8 +25,14 @@ def hashed(what: str, buckets: int) -> int:
     return 1 + zlib.crc32(what.encode()) % (buckets - 1)
 
 
-def hashed_words(text: str, buckets: int, most: int) -> list[int]:
-    """Rows of the words of `text`, then of its pairs of neighbouring words; `most` in all."""
-    words = _WORD.findall(text.casefold())[:most]
-    pairs = [f"{first} {second}" for first, second in pairwise(words)]
-    return [hashed(f"word:{word}", buckets) for word in [*words, *pairs][:most]]
+def hashed_words(*texts: str, buckets: int, most: int) -> list[int]:
+    """Rows of the words of the texts, then of pairs of neighbouring words, the first text's before the next's; `most`
+    in all. No pair joins two texts. However many words there are, a third of the rows is left for pairs.
+    """
+    words, pairs = [], []
+    for text in texts:
+        found = _WORD.findall(text.casefold())[:most]
+        words += found
+        pairs += [f"{first} {second}" for first, second in pairwise(found)]
+    kept = words[: most - min(len(pairs), most // _SHARE_OF_PAIRS)]
+    return [hashed(f"word:{word}", buckets) for word in [*kept, *pairs][:most]]

@@ -12,6 +12,7 @@ import numpy as np
 from retrieval import index_files
 from retrieval.candidates import NO_CANDIDATES, Candidates
 from retrieval.ids import UNKNOWN
+from retrieval.index_ann import one_thread
 from retrieval.index_base import Base
 from retrieval.index_config import IndexConfig, Kind
 from retrieval.index_files import IndexFileError
@@ -33,8 +34,7 @@ class Index:
     vectors and queries.
 
     Any number of threads may search while others apply: nothing here is ever changed. One search runs in the thread
-    that asks. `build` and `rebuilt` use as many as `faiss.omp_set_num_threads` allows, which holds for the whole
-    process: web processes and workers set it to 1 at their start.
+    that asks, and so does `rebuilt`; `build` uses as many as `faiss.omp_set_num_threads` allows in its thread.
 
     base: built once, shared by all indexes that came of it by `apply`.
     open_rows: the rows of the base that were neither deleted nor replaced since.
@@ -149,9 +149,12 @@ class Index:
         return self.base.items.take(~self.open_rows.closed).updated(self.delta, NO_IDS)
 
     def rebuilt(self) -> Index:
-        """A new index of the same items, with the same configuration and sample queries, and without a delta."""
+        """A new index of the same items, with the same configuration and sample queries, and without a delta. Without
+        queries it stays exact, however large it grew: there is nothing to measure an approximate search on."""
         items = self.items()
-        return Index.build(items.vectors, items.item_ids, self.config, queries=self.queries)
+        config = self.config if len(self.queries) else replace(self.config, kind=Kind.EXACT)
+        with one_thread():  # others serve beside it
+            return Index.build(items.vectors, items.item_ids, config, queries=self.queries)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """One file beside the vectors of the base, which it does not hold: keep those, and `load` with them."""

@@ -1,11 +1,14 @@
 """FAISS indexes: how each kind is built, and how it is asked.
 
 A search never changes the index: what it may spend goes along as search parameters. FAISS answers one query in the
-thread that asks. Building uses as many threads as `faiss.omp_set_num_threads` allows, which holds for the process and
-is the caller's to set.
+thread that asks. Building uses as many threads as `faiss.omp_set_num_threads` allows, which holds for the thread that
+calls it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import faiss
 import numpy as np
@@ -29,6 +32,17 @@ def built(kind: Kind, vectors: np.ndarray, config: IndexConfig) -> faiss.Index:
     lists.train(vectors[_training_rows(len(vectors), lists.nlist * config.points_per_list, config.seed)])
     lists.add(vectors)
     return lists
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """What this thread builds inside takes no other."""
+    allowed = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(allowed)
 
 
 def _untrained(kind: Kind, dim: int, num_lists: int) -> faiss.IndexIVF:

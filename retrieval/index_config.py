@@ -42,7 +42,8 @@ LEAST_TRAINED = 1_000
 
 @dataclass(frozen=True)
 class IndexConfig:
-    """kind: None chooses by size: exact up to `exact_up_to` items, 4-bit inverted lists above.
+    """kind: None chooses by size: exact up to `exact_up_to` items, 4-bit inverted lists above; where those miss the
+        recall goal with all their effort, 8-bit ones, and where these do too, an exact search (`kinds_for`).
 
     recall_goal, recall_at: what a search for `recall_at` items must find of the exact answer, a mean over sample
         queries; three standard errors are kept as a margin, for other queries are asked later.
@@ -86,6 +87,12 @@ class IndexConfig:
         if self.kind is not None:
             return self.kind
         return Kind.EXACT if num_items <= self.exact_up_to else Kind.IVF_4BIT
+
+    def kinds_for(self, num_items: int) -> tuple[Kind, ...]:
+        """What is tried, in this order, until one reaches the recall goal; one kind where it was asked for."""
+        first = self.kind_for(num_items)
+        by_size = self.kind is None and first is not Kind.EXACT
+        return (first, Kind.IVF_8BIT, Kind.EXACT) if by_size else (first,)
 
     def lists_for(self, num_items: int) -> int:
         return max(1, round(self.lists_per_sqrt_item * math.sqrt(num_items)))

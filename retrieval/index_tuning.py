@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,36 +23,55 @@ _EFFORT_STEP = 1 / 50
 
 
 def tuned_base(items: ItemVectors, config: IndexConfig, queries: np.ndarray) -> Base:
-    """queries: (n, dim) float32, all of which are measured on.
+    """Of the kind that was asked for; where it goes by size, of the first that finds what `recall_goal` promises.
+
+    queries: (n, dim) float32, all of which are measured on.
 
     Raises ValueError when there are none, and an approximate index is to be built.
     """
-    kind = config.kind_for(len(items))
-    base = Base(items, kind, None, EXACTLY, config.recall_at)
-    if kind is Kind.EXACT:
-        return base
+    exact = Base(items, Kind.EXACT, None, EXACTLY, config.recall_at)
+    kinds = [kind for kind in config.kinds_for(len(items)) if kind is not Kind.EXACT]
+    if not kinds:
+        return exact
     if not len(queries):
         raise ValueError(
             f"{len(items):,} items are searched approximately, and how much to spend is measured on queries: give "
             "vectors of the query tower as `queries`, or choose Kind.EXACT."
         )
-    trial = _Trial(base=replace(base, ann=index_ann.built(kind, items.vectors, config)), queries=queries)
-    return replace(trial.base, tuning=trial.tuning(config.recall_goal))
+    answers = _Answers.of(queries, items.vectors, config.recall_at)
+    for kind in kinds:
+        base = replace(exact, kind=kind, ann=index_ann.built(kind, items.vectors, config))
+        base = replace(base, tuning=_Trial(base, answers).tuning(config.recall_goal))
+        if config.kind is not None or base.tuning.recall >= config.recall_goal:
+            return base
+    return exact
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """Of an exact search for `k` items: for each of the queries, (n, dim), the score of the last one, (n,)."""
+
+    queries: np.ndarray
+    k: int
+    least_scores: np.ndarray
+
+    @classmethod
+    def of(cls, queries: np.ndarray, vectors: np.ndarray, recall_at: int) -> _Answers:
+        k = min(recall_at, len(vectors))
+        return cls(queries, k, np.array([least_score(query, vectors, k) for query in queries]))
 
 
 class _Trial:
     """Tries amounts of effort on sample queries whose exact answers are known."""
 
-    def __init__(self, base: Base, queries: np.ndarray) -> None:
+    def __init__(self, base: Base, answers: _Answers) -> None:
         self.base = base
-        self._queries = queries
-        self._k = min(base.recall_at, len(base.items))
-        self._least_scores = [least_score(query, base.items.vectors, self._k) for query in queries]
+        self._answers = answers
 
     def tuning(self, goal: float) -> Tuning:
         """The least that reaches `goal` with a margin for the error of the sample; all there is when nothing does."""
         fetch = self._fetch(1 - (1 - goal) * _QUANTISATION_MAY_LOSE)
-        least = index_ann.least_effort(self.base.kind, math.ceil(self._k * fetch))
+        least = index_ann.least_effort(self.base.kind, math.ceil(self._answers.k * fetch))
         most = index_ann.most_effort(self.base.kind, self.base.ann)
         too_little, enough = least - 1, max(least, min(_FIRST_EFFORT, most))
         while enough < most and not self._reaches(goal, enough, fetch):
@@ -86,10 +105,10 @@ class _Trial:
         Without the exact search that steps in for too few: it would make the least effort look perfect.
         """
         tried = replace(self.base, tuning=Tuning(effort, fetch, recall=math.nan))
-        every_row = OpenRows.all_of(len(tried.items))
-        found = [tried.approximately(query, self._k, self._k, every_row)[1] for query in self._queries]
-        hits = [(scores >= least).sum() for scores, least in zip(found, self._least_scores, strict=True)]
-        return np.array(hits) / self._k
+        every_row, k = OpenRows.all_of(len(tried.items)), self._answers.k
+        found = [tried.approximately(query, k, k, every_row)[1] for query in self._answers.queries]
+        hits = [(scores >= least).sum() for scores, least in zip(found, self._answers.least_scores, strict=True)]
+        return np.array(hits) / k
 
 
 def least_score(query: np.ndarray, vectors: np.ndarray, k: int) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import faiss
 import numpy as np
 
-from retrieval.ids import IdMap
+from retrieval.ids import UNKNOWN, IdMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +65,14 @@ class ItemVectors:
         return ItemVectors(
             np.concatenate([kept.item_ids, upserts.item_ids]), np.concatenate([kept.vectors, upserts.vectors])
         )
+
+    def beyond(self, other: ItemVectors) -> ItemVectors:
+        """Those that `other` lacks, or has with another vector."""
+        rows = other.ids.idx_of(self.item_ids)
+        known = np.flatnonzero(rows != UNKNOWN)
+        is_same = np.zeros(len(self), bool)
+        is_same[known] = (other.vectors[rows[known]] == self.vectors[known]).all(axis=1)
+        return self.take(~is_same)
 
     def digest(self) -> str:
         """The same for the same items and vectors, in whichever order they came."""

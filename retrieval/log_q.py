@@ -1,7 +1,7 @@
 """How often an item is expected among the negatives of a row: what the logQ correction of a sampled softmax subtracts.
 
-Two ways to the probability that the batch sampler draws an item: counted over the whole window (`draw_probabilities`),
-or estimated from the stream of batches (`StreamingFrequency`).
+Two ways to the probability that the batch sampler draws an item: counted for the interval that the batch comes from
+(`interval_probabilities`), or estimated from the stream of batches, across intervals (`StreamingFrequency`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,21 @@ def draw_probabilities(expected_draws: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"expected_draws must be finite and not negative, but range to {draws.min()} and {draws.max()}."
         )
-    return (draws + 1) / (draws.sum() + len(draws))
+    return interval_probabilities(draws, of_interval=draws.sum(), of_window=draws.sum(), num_items=len(draws))
+
+
+def interval_probabilities(draws: np.ndarray, *, of_interval: float, of_window: float, num_items: int) -> np.ndarray:
+    """p_j, the probability that a row of a batch holds item j, where batches come from one refresh interval each.
+
+    draws: any shape, how often an epoch draws each of some items out of this interval.  of_interval: all items, out of
+    it.  of_window: all items, out of all intervals.  num_items: of the catalogue.
+    Add-one smoothed over the window: an interval gets its share of every item's one draw more. So the mean over batches
+    is `draw_probabilities` of the window, and a window of one interval has exactly that.
+    An item that everybody chose on one day of fifty is fifty times as frequent there as the window says.
+    Returns float64 of the shape of draws; over all items it sums to 1.
+    """
+    share = of_interval / of_window if of_window else 1.0
+    return (draws + share) / (of_interval + num_items * share)
 
 
 def log_q_of_mixture(p: np.ndarray, batch_size: int, num_uniform: int, num_items: int) -> np.ndarray:

@@ -41,6 +41,7 @@ def sampled_softmax_loss(
     *,
     temperature: float,
     known: Tensor | None = None,
+    absent: Tensor | None = None,
     weights: Tensor | None = None,
     positive_log_q: Tensor | None = None,
     blocks: Tensor | None = None,
@@ -54,6 +55,7 @@ def sampled_softmax_loss(
     log_q: (columns,) float32, ln of how often the item is expected among a row's negatives (`log_q_of_mixture`); zeros
     correct nothing, and a factor before it tunes the strength.
     known: (n, 2) int64, row and column of any known positive of a row's reader (`KnownPositives.pairs`).
+    absent: (batch, columns) bool, items that a row could not have chosen, as they were not out yet.
     blocks: (batch,) int64, the block of each row: only rows of one block lend each other negatives. None: one block.
     Masked are all these, and other columns with the row's own item; never the diagonal, whatever `known` says.
 
@@ -89,7 +91,7 @@ def sampled_softmax_loss(
     masked = own == item_idx  # (batch, columns); the same item twice
     if blocks is not None:
         masked[:, :batch] |= blocks[:, None] != blocks
-    _mask_known(masked, known)
+    _mask(masked, known, absent)
     if hard is not None:
         masked |= _stand_in_row(hard, item_idx)
         hard_logits = _product(hard.candidate, query[:, :, None]).squeeze(2) / temperature  # (batch, m)
@@ -105,18 +107,20 @@ def full_softmax_loss(
     *,
     temperature: float,
     known: Tensor | None = None,
+    absent: Tensor | None = None,
     weights: Tensor | None = None,
 ) -> Tensor:
     """Softmax loss against the whole catalogue, for catalogues that are small: nothing is sampled, nothing corrected.
 
     query: (batch, dim).  candidate: (num_items, dim).  item_idx: (batch,) int64, the row of candidate that each query
     chose.  known: (n, 2) int64, row and column of other known positives, masked; never the chosen one.
+    absent: (batch, num_items) bool, items that a row could not have chosen: masked as well.
     Returns a scalar in nats. Raises ValueError for a temperature that is not above 0.
     """
     _check_columns(query, candidate, temperature, at_least=1)
     logits = _product(_wide(query) / temperature, candidate.T)  # (batch, num_items)
     masked = torch.zeros_like(logits, dtype=torch.bool)
-    _mask_known(masked, known)
+    _mask(masked, known, absent)
     return _softmax_loss(logits, item_idx, masked, weights)
 
 
@@ -236,9 +240,11 @@ def _stand_in_row(hard: HardNegatives, item_idx: Tensor) -> Tensor:
     return stands[:, column]
 
 
-def _mask_known(masked: Tensor, known: Tensor | None) -> None:
+def _mask(masked: Tensor, known: Tensor | None, absent: Tensor | None) -> None:
     if known is not None:
         masked[known[:, 0], known[:, 1]] = True
+    if absent is not None:
+        masked |= absent
 
 
 def _weighted_mean(losses: Tensor, weights: Tensor | None) -> Tensor:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from retrieval.candidate_features import CandidateFeatures, candidate_features
 from retrieval.config import Negatives, PositiveCorrection, TrainingConfig
-from retrieval.content import ItemContent
+from retrieval.content import FIRST_ITEM, NEW_ITEM, ItemContent, item_rows
 from retrieval.ids import UNKNOWN
-from retrieval.log_q import StreamingFrequency, draw_probabilities, log_q_of_mixture, log_q_of_positive
+from retrieval.log_q import StreamingFrequency, interval_probabilities, log_q_of_mixture, log_q_of_positive
 from retrieval.losses import (
     Gramians,
     HardNegatives,
@@ -124,6 +124,7 @@ class Objective:
     ) -> Tensor:
         """Of one batch, a scalar. previous: (num_items, width) vectors of the epoch before, to mine hard negatives."""
         vectors = query(**self.tensors(batch.features.trimmed().arrays()))  # (batch, width)
+        pool = self._pool(batch.interval, rng, candidate.config.id_dropout)
         if self.config.negatives_for(len(self.content)) == Negatives.ALL:
             columns = np.arange(len(self.content))
             candidates = self._candidates(candidate, batch.interval, columns)
@@ -133,17 +134,34 @@ class Objective:
                 self._tensor(batch.item_idx),
                 temperature=self.config.temperature,
                 known=self._known(batch, columns),
+                absent=self._absent(batch, columns, pool),
             )
             chosen = candidates[self._tensor(batch.item_idx)]
         else:
-            count = min(self.config.uniform_negatives, len(self.content))
-            columns = np.concatenate([batch.item_idx, uniform_negatives(rng, len(self.content), count)])
+            drawn_from = np.flatnonzero(pool)
+            count = min(self.config.uniform_negatives, len(drawn_from))
+            drawn = drawn_from[uniform_negatives(rng, len(drawn_from), count)]
+            columns = np.concatenate([batch.item_idx, drawn])
             candidates = self._candidates(candidate, batch.interval, columns)  # (batch + uniform, width)
             hard = None if previous is None else self._hard(candidate, vectors, batch, rng, previous)
-            loss = self._against_draws(vectors, candidates, columns, batch, hard)
+            loss = self._against_draws(vectors, candidates, columns, batch, hard, pool_size=len(drawn_from))
             chosen = candidates[: len(batch)]
         weight = self.config.impression_weight
         return with_term(loss, weight, lambda: self._impressions(candidate, vectors, chosen, batch))
+
+    @property
+    def fewest_rows(self) -> int:
+        """Of a batch: 1 where a row finds negatives beside those of the others."""
+        whole = self.config.negatives_for(len(self.content)) == Negatives.ALL
+        return 1 if whole or self.config.uniform_negatives else 2
+
+    def give_new_rows(self, candidate: CandidateTower) -> None:
+        """Write what the unknown learned into the rows of items without a positive, which training did not touch: so
+        the exported tower and a warm start meet it there, too."""
+        rows = torch.from_numpy(np.flatnonzero(self._id_rows == NEW_ITEM) + FIRST_ITEM).to(self.device)
+        with torch.no_grad():
+            for table in (candidate.items, candidate.biases):
+                table.weight[rows] = table.weight[NEW_ITEM].clone()
 
     def index_vectors(self, candidate: CandidateTower) -> Tensor:
         """(num_items, width) of all items at the end of the window, without gradient: what the index gets."""
@@ -158,23 +176,35 @@ class Objective:
 
     def latest_features(self) -> CandidateFeatures:
         """Of all items at the end of the window."""
-        return candidate_features(self.content, self.snapshots.latest, self.until_s)
+        return candidate_features(self.content, self.snapshots.latest, self.until_s, id_rows=self._id_rows)
 
     def features(self, interval: int, columns: np.ndarray) -> CandidateFeatures:
-        """Of some items, as the index had them when the interval began."""
-        at_s = interval * self.spool.interval_s
-        return candidate_features(self.content, self.snapshots.counts(interval), at_s, columns)
+        """Of some items in an interval: counts as they stood when it began, ages as they are when it ends.
+
+        So neither knows of a row when it happened. Ages of the beginning would have none for what came out since, which
+        at the end of the window, where the index stands, is what is newest.
+        """
+        counts, end_s = self.snapshots.counts(interval), self.spool.end_s(interval)
+        return candidate_features(self.content, counts, end_s, columns, id_rows=self._id_rows)
 
     def tensors(self, arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
         return {name: self._tensor(array) for name, array in arrays.items()}
 
     def _against_draws(
-        self, vectors: Tensor, candidates: Tensor, columns: np.ndarray, batch: Piece, hard: HardNegatives | None
+        self,
+        vectors: Tensor,
+        candidates: Tensor,
+        columns: np.ndarray,
+        batch: Piece,
+        hard: HardNegatives | None,
+        *,
+        pool_size: int,
     ) -> Tensor:
+        """pool_size: how many items the columns beyond the batch's own were drawn from."""
         if self.config.negatives == Negatives.GRAMIAN:
             return self._gramian(vectors, candidates)
         blocks = self._blocks(len(batch))
-        log_q = self._log_q(columns, batch, round(len(batch) / (blocks[-1] + 1)))
+        log_q = self._log_q(columns, batch, round(len(batch) / (blocks[-1] + 1)), pool_size)
         corrections = {
             PositiveCorrection.SAME: None,
             PositiveCorrection.NONE: np.zeros(len(batch), np.float32),
@@ -188,6 +218,7 @@ class Objective:
             self._tensor(self._strength * log_q),
             temperature=self.config.temperature,
             known=self._known(batch, columns),
+            absent=self._absent(batch, columns),
             positive_log_q=None if of_positive is None else self._tensor(of_positive),
             blocks=None if blocks[-1] == 0 else self._tensor(blocks),
             hard=hard,
@@ -224,9 +255,12 @@ class Objective:
         scores = (vectors.detach() @ previous.T).float().cpu().numpy()
         known = self.spool.known.pairs(batch.readers, np.arange(len(self.content)))
         scores[known[:, 0], known[:, 1]] = -np.inf  # so that no rank is lost to what cannot be mined
+        scores[self.content.published_s > batch.at_s[:, None]] = -np.inf
+        scores[:, self._id_rows == NEW_ITEM] = -np.inf
+        ranked = top_ranked(scores, self.config.hard_skip + self.config.hard_window)
         mined, log_q = mine_hard_negatives(
             rng,
-            top_ranked(scores, self.config.hard_skip + self.config.hard_window),
+            np.where(np.isneginf(np.take_along_axis(scores, ranked, axis=1)), UNKNOWN, ranked),
             batch.readers.astype(np.int64),
             self.spool.known,
             skip=self.config.hard_skip,
@@ -242,13 +276,15 @@ class Objective:
 
     def _impressions(self, candidate: CandidateTower, vectors: Tensor, chosen: Tensor, batch: Piece) -> Tensor:
         """What the rows' readers saw and did not choose should score lower than what they chose."""
-        present = batch.not_chosen != UNKNOWN
+        readers, shown = batch.readers.astype(np.int64), batch.not_chosen.astype(np.int64)
+        liked = self.spool.known.contains(readers, shown) | (shown == batch.item_idx[:, None])
+        present = (shown != UNKNOWN) & ~liked  # passed over once, chosen another time
         if not present.any():
             return vectors.new_zeros(())
         return pairwise_loss(
             vectors,
             chosen,
-            self._in_rows(candidate, batch.interval, batch.not_chosen),
+            self._in_rows(candidate, batch.interval, np.where(present, shown, UNKNOWN)),
             torch.from_numpy(present).to(self.device),
             temperature=self.config.temperature,
         )
@@ -266,19 +302,58 @@ class Objective:
     def _known(self, batch: Piece, columns: np.ndarray) -> Tensor:
         return self._tensor(self.spool.known.pairs(batch.readers, columns))
 
-    def _log_q(self, columns: np.ndarray, batch: Piece, block_size: int) -> np.ndarray:
+    def _pool(self, interval: int, rng: np.random.Generator, id_dropout: float) -> np.ndarray:
+        """(num_items,) bool: what may serve as a negative beside a batch's own items.
+
+        Nothing that was not out by the end of the interval. Of items without a positive a random share, as large as
+        that of ids which training hides: they are those that were never chosen, so as negatives of full weight they
+        would teach the row of the unknown, which they have, that no new item ever is.
+        """
+        known = self._id_rows != NEW_ITEM
+        pool = known if known.all() else known | (rng.random(len(known)) < id_dropout)
+        pool = pool & ~(self.content.published_s > self.spool.end_s(interval))  # NaN, no date, is never late
+        return pool if pool.any() else known  # dates that say so are wrong
+
+    def _absent(self, batch: Piece, columns: np.ndarray, pool: np.ndarray | None = None) -> Tensor | None:
+        """(batch, columns) bool, what came out after a row happened or is not in the pool; None where there is none.
+
+        That a row's own time decides gives nothing away: it takes columns from the row, and changes none.
+        """
+        published_s = self.content.published_s[columns]
+        absent = None
+        if (published_s > batch.at_s.min()).any():
+            absent = self._tensor(published_s) > self._tensor(batch.at_s)[:, None]
+        if pool is not None and not pool.all():
+            outside = torch.from_numpy(~pool[columns]).to(self.device).expand(len(batch), -1)
+            absent = outside if absent is None else absent | outside
+        return absent
+
+    def _log_q(self, columns: np.ndarray, batch: Piece, block_size: int, pool_size: int) -> np.ndarray:
         """(columns,) float32. A streaming estimate is asked before it sees the batch: afterwards an item would look the
         more frequent for standing in it."""
         if self.config.streaming_rate is None:
-            p = self._draw_probabilities[columns]
+            of_interval = self.spool.draws[batch.interval]
+            p = interval_probabilities(
+                of_interval.of(columns),
+                of_interval=of_interval.total,
+                of_window=self._window_draws,
+                num_items=len(self.content),
+            )
         else:
             p = self.memory.streaming().probability(columns)
             self.memory.observe(batch.item_idx)
-        return log_q_of_mixture(p, block_size, len(columns) - len(batch), len(self.content))
+        return log_q_of_mixture(p, block_size, len(columns) - len(batch), pool_size)
 
     @cached_property
-    def _draw_probabilities(self) -> np.ndarray:
-        return draw_probabilities(self.spool.expected_draws)
+    def _window_draws(self) -> float:
+        return float(self.spool.expected_draws.sum())
+
+    @cached_property
+    def _id_rows(self) -> np.ndarray:
+        """(num_items,) int32 rows of the id table. An item that nobody chose in the window has the row of the unknown:
+        one of its own would be trained as a negative alone, and say less of it than its content."""
+        items = np.arange(len(self.content))
+        return item_rows(np.where(self.spool.expected_draws > 0, items, UNKNOWN))
 
     @property
     def _strength(self) -> np.float32:

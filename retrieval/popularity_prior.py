@@ -2,7 +2,8 @@
 
 A softmax with popular negatives that are not corrected learns s/tau = ln P(d | q) - ln P(d), up to a constant of the
 query; serving adds alpha ln P(d) back, and alpha tunes how much. It costs no second pass: the prior is one extra
-dimension of the vectors, and the index ranks by it.
+dimension of the vectors, and the index ranks by it. Releases are not made with it: `python -m benchmarks negatives`
+compares it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """Training rows on disk, encoded once, in files by refresh interval: each epoch reads them back a piece at a time.
 
-So the memory that training takes does not grow with the rows (but for 16 bytes a positive: each reader's known ones).
+So the memory that training takes does not grow with the rows (but for 16 bytes a positive: each reader's known ones,
+and how often each item of an interval is drawn).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 
@@ -44,6 +45,7 @@ _OF_ROW = [
     ("reader", np.int32),
     ("item", np.int32),
     ("not_chosen", np.int32, (IMPRESSION_NEGATIVES,)),
+    ("at_s", np.float64),
     ("before", np.float64),
     ("after", np.float64),
 ]
@@ -52,12 +54,14 @@ _OF_ROW = [
 @dataclass(frozen=True, eq=False)
 class Piece:
     """Rows of one refresh interval. readers: (n,) numbers of this spool.  item_idx: (n,) rows of the catalogue.
-    not_chosen: (n, IMPRESSION_NEGATIVES) rows of the catalogue, `UNKNOWN` for none."""
+    not_chosen: (n, IMPRESSION_NEGATIVES) rows of the catalogue, `UNKNOWN` for none.  at_s: (n,) float64, when each was
+    chosen, seconds since 1970 UTC: no candidate may know it, it only says what could not be chosen yet."""
 
     interval: int
     readers: np.ndarray
     item_idx: np.ndarray
     not_chosen: np.ndarray
+    at_s: np.ndarray
     features: QueryFeatures
 
     def __len__(self) -> int:
@@ -65,22 +69,48 @@ class Piece:
 
     def take(self, rows: np.ndarray) -> Piece:
         taken = QueryFeatures(*(array[rows] for array in self.features.arrays().values()))
-        return Piece(self.interval, self.readers[rows], self.item_idx[rows], self.not_chosen[rows], taken)
+        return Piece(
+            self.interval, self.readers[rows], self.item_idx[rows], self.not_chosen[rows], self.at_s[rows], taken
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class IntervalDraws:
+    """How often an epoch draws items out of one interval. item_idx: (n,) int64, rising.  draws: (n,) float64."""
+
+    item_idx: np.ndarray
+    draws: np.ndarray
+
+    def of(self, item_idx: np.ndarray) -> np.ndarray:
+        """Of each item, 0 for those that stand in no row: float64 of the same shape."""
+        place = np.minimum(np.searchsorted(self.item_idx, item_idx), len(self.item_idx) - 1)
+        return np.where(self.item_idx[place] == item_idx, self.draws[place], 0.0)
+
+    @property
+    def total(self) -> float:
+        return float(self.draws.sum())
 
 
 @dataclass(frozen=True, eq=False)
 class Spool:
-    """folder: one file an interval.  intervals: their numbers, rising.  counts_by_item: positives of each item.
-    expected_draws: (num_items,) how often an epoch draws each item.  interval_s: their length."""
+    """folder: one file an interval.  intervals: their numbers, rising; those that have rows.  interval_s: their length.
+    until_s: the end of the training window, seconds since 1970 UTC.
+    expected_draws: (num_items,) how often an epoch draws each item.  draws: the same by interval."""
 
     folder: Path
     intervals: list[int]
     interval_s: float
+    until_s: float
     num_rows: int
     num_readers: int
     expected_draws: np.ndarray
+    draws: dict[int, IntervalDraws]
     known: KnownPositives
     row_type: np.dtype
+
+    def end_s(self, interval: int) -> float:
+        """When an interval ends, seconds since 1970 UTC; the last one ends with the window."""
+        return min((interval + 1) * self.interval_s, self.until_s)
 
     def pieces(self, rng: np.random.Generator) -> Iterator[Piece]:
         """The rows that one epoch draws, in random order of intervals; copies of a row that is drawn twice."""
@@ -129,6 +159,27 @@ def fill_spool(
     return filling.finished()
 
 
+@dataclass(eq=False)
+class _Tally:
+    """Sums by whole-number keys, in memory that goes by how many keys differ, not by how many were added."""
+
+    keys: list[np.ndarray] = field(default_factory=lambda: [np.empty(0, np.int64)])
+    amounts: list[np.ndarray] = field(default_factory=lambda: [np.empty(0)])
+
+    def add(self, keys: np.ndarray, amounts: np.ndarray) -> None:
+        self.keys.append(keys)
+        self.amounts.append(amounts)
+        if sum(map(len, self.keys[1:])) > len(self.keys[0]):
+            self.sums()
+
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rising keys, and the sum of each."""
+        keys, place = np.unique(np.concatenate(self.keys), return_inverse=True)
+        sums = np.bincount(place, weights=np.concatenate(self.amounts), minlength=len(keys))
+        self.keys, self.amounts = [keys], [sums]
+        return keys, sums
+
+
 class _Filling:
     def __init__(
         self, content: ItemContent, folder: Path, until: datetime, towers: TowerConfig, training: TrainingConfig
@@ -140,7 +191,7 @@ class _Filling:
         self.readers = np.empty(0, np.int64)
         self.known_counts: list[np.ndarray] = []
         self.known_items: list[np.ndarray] = []
-        self.expected = np.zeros(len(content))
+        self.draws = _Tally()
         self.intervals: set[int] = set()
         self.num_rows = 0
 
@@ -158,12 +209,14 @@ class _Filling:
         before, after = self._segments(table, of_row, seconds)
         rows = np.zeros(len(table), self.row_type)
         rows["reader"], rows["item"], rows["before"], rows["after"] = reader_idx, item_idx, before, after
+        rows["at_s"] = seconds
         rows["not_chosen"] = last_of_lists(table, "not_chosen", IMPRESSION_NEGATIVES, self.content.ids.idx_of, UNKNOWN)
         features = encode_table(table, self.content, self.towers)
         for name, array in features.arrays().items():
             rows[name] = array
-        self._write(rows, np.floor(seconds / self.interval_s).astype(np.int64))
-        self.expected += np.bincount(item_idx, weights=after - before, minlength=len(self.content))
+        intervals = np.floor(seconds / self.interval_s).astype(np.int64)
+        self._write(rows, intervals)
+        self.draws.add(intervals * len(self.content) + item_idx, after - before)
         self._remember(readers, of_row, item_idx)
         self.num_rows += len(rows)
 
@@ -174,16 +227,23 @@ class _Filling:
             )
         if len(self.readers) == 1:
             raise OneReader(f"All {self.num_rows} positives are of one reader; wait until a second one has chosen.")
-        if np.count_nonzero(self.expected) == 1:
+        keys, sums = self.draws.sums()
+        of_key, item_idx = np.divmod(keys, len(self.content))
+        expected = np.bincount(item_idx, weights=sums, minlength=len(self.content))
+        if np.count_nonzero(expected) == 1:
             raise OneItem(f"All {self.num_rows} positives are of one item; wait until a second one was chosen.")
         offsets = np.concatenate([[0], np.cumsum(np.concatenate(self.known_counts))])
+        intervals, starts = np.unique(of_key, return_index=True)
+        parts = zip(np.split(item_idx, starts[1:]), np.split(sums, starts[1:]), strict=True)
         return Spool(
             folder=self.folder,
             intervals=sorted(self.intervals),
             interval_s=self.interval_s,
+            until_s=self.until_s,
             num_rows=self.num_rows,
             num_readers=len(self.readers),
-            expected_draws=self.expected,
+            expected_draws=expected,
+            draws={interval: IntervalDraws(*part) for interval, part in zip(intervals.tolist(), parts, strict=True)},
             known=KnownPositives(offsets, np.concatenate(self.known_items), len(self.content)),
             row_type=self.row_type,
         )
@@ -236,7 +296,7 @@ class _Filling:
 
 def _piece(interval: int, rows: np.ndarray) -> Piece:
     features = QueryFeatures(*(rows[field.name].astype(np.int32) for field in fields(QueryFeatures)))
-    return Piece(interval, rows["reader"], rows["item"], rows["not_chosen"], features)
+    return Piece(interval, rows["reader"], rows["item"], rows["not_chosen"], rows["at_s"], features)
 
 
 def _row_type(config: TowerConfig) -> np.dtype:

@@ -41,7 +41,7 @@ class FittedStage(StageParts):
             config=self.artefact.config,
             trained_from=self.artefact.trained_from,
             trained_until=self.artefact.trained_until,
-            metrics=self.artefact.metrics,
+            metrics=self.artefact.metrics | {"index_recall": self.index.recall},
         )
 
 
@@ -52,6 +52,7 @@ class RetrievalStage:
     retriever: the towers' source, whose index also has what was published since (`with_changes`).
     candidate_tower: what embeds new items.
     trained_from, trained_until: the window of the interactions that everything here learned from, UTC.
+    metrics: what training measured, by name; index_recall: what the towers' index finds of the exact answer.
     """
 
     retriever: Retriever
@@ -74,13 +75,12 @@ class RetrievalStage:
 
     @property
     def item_ids(self) -> np.ndarray:
-        """(n,) int64, rising: the items of training's end."""
+        """(n,) int64, rising: the items of training's end, or of when the index was built anew."""
         return self.index.base.items.item_ids
 
     @property
     def item_vectors(self) -> np.ndarray:
-        """(n, width) float32 of training's end, in the order of `item_ids`: the memory of the index, not to be
-        written to."""
+        """(n, width) float32, in the order of `item_ids`: the memory of the index, not to be written to."""
         return self.index.base.items.vectors
 
     def personal_sources(self) -> tuple[Source, ...]:
@@ -89,7 +89,11 @@ class RetrievalStage:
 
     def with_changes(self, upserts: ItemVectors | None = None, deletes: np.ndarray = NO_IDS) -> RetrievalStage:
         """A new stage with new vectors of some items, and without others (item ids): see `Index.apply`."""
-        return replace(self, retriever=replace(self.retriever, index=self.index.apply(upserts, deletes)))
+        return self.with_index(self.index.apply(upserts, deletes))
+
+    def with_index(self, index: Index) -> RetrievalStage:
+        """A new stage whose towers search this one."""
+        return replace(self, retriever=replace(self.retriever, index=index))
 
     @cached_property
     def _taste(self) -> ImplicitAls:

@@ -21,7 +21,7 @@ from retrieval.sources.covisitation_graph import CovisitationGraph, Covisitation
 from retrieval.sources.graph_walk import GraphWalk, GraphWalkConfig
 from retrieval.sources.implicit_als import ImplicitAls, ImplicitAlsConfig
 from retrieval.stage import FittedStage
-from retrieval.train import EpochDone, train_retriever
+from retrieval.train import EpochDone, StepDone, train_retriever
 
 __all__ = ["FittedStage", "fit_stage"]
 
@@ -37,14 +37,16 @@ def fit_stage(
     config: TwoTowerConfig,
     *,
     until: datetime,
+    validation: pa.Table | None = None,
     warm_start: RetrieverArtefact | None = None,
     checkpoint: Path | None = None,
     on_epoch: Callable[[EpochDone], None] = lambda done: None,
+    on_step: Callable[[StepDone], None] = lambda done: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> FittedStage:
     """Everything that a release has of stage one, from what happened before `until`.
 
-    tables, items, until, warm_start, checkpoint, on_epoch, should_stop: as of `train_retriever`.
+    tables, items, until, validation, warm_start, checkpoint, on_epoch, on_step, should_stop: as of `train_retriever`.
     interactions: of the same window, for the graph and iALS.
 
     Raises what `train_retriever` and the sources raise, and ValueError for interactions from `until` on.
@@ -61,9 +63,11 @@ def fit_stage(
         items,
         config,
         until=until,
+        validation=validation,
         warm_start=warm_start,
         checkpoint=checkpoint,
         on_epoch=on_epoch,
+        on_step=on_step,
         should_stop=should_stop,
     )
     graph = CovisitationGraph.fit(interactions, graph_config(len(items)))

@@ -61,7 +61,8 @@ class QueryTower(nn.Module):
         traits: Tensor,
         moments: Tensor,
     ) -> Tensor:
-        is_there = self._kept(history) != PADDING  # (n, length)
+        history = self._kept(history)  # what is hidden is padding from here on
+        is_there = history != PADDING  # (n, length)
         events = self.items(history) + self.kinds(history_kinds)  # (n, length, dim)
         kind_weight = self.kind_weights(history_kinds).squeeze(2)
         weights = [
@@ -164,7 +165,11 @@ class CandidateTower(nn.Module):
 
 class _Attention(nn.Module):
     """Causal self-attention over the most recent events (Kang and McAuley 2018, "Self-Attentive Sequential
-    Recommendation"), with the age of an event in place of its number."""
+    Recommendation"), with the age of an event in place of its number.
+
+    The answer is what the newest event that is there has become. One that is hidden is nobody's key, but sees itself:
+    its own place would give it away.
+    """
 
     def __init__(self, config: TowerConfig) -> None:
         super().__init__()
@@ -180,7 +185,9 @@ class _Attention(nn.Module):
         may_see = causal & (visible.unsqueeze(1) | torch.eye(length, dtype=torch.bool, device=tokens.device))
         for layer in self.layers:
             tokens = layer(tokens, may_see)
-        return tokens[:, -1] * visible.any(dim=1, keepdim=True)  # (n, dim)
+        newest = length - 1 - is_there[:, :length].int().argmax(dim=1)  # (n,), the first of equals: the most recent
+        answer = tokens.gather(1, newest[:, None, None].expand(-1, 1, tokens.shape[2])).squeeze(1)  # (n, dim)
+        return answer * visible.any(dim=1, keepdim=True)
 
 
 class _AttentionLayer(nn.Module):
@@ -219,7 +226,7 @@ def _weights(rows: int, *, sparse: bool = False) -> nn.Embedding:
 
 
 def _halving(width: int, config: TowerConfig) -> nn.Sequential:
-    """Layers from `hidden` down, each half of the one before, to `dim`."""
+    """Layers from `hidden` down, each half of the one before, to `dim`; where `hidden` is no wider, the last alone."""
     layers: list[nn.Module] = []
     size = max(config.hidden, config.dim)
     while size > config.dim:

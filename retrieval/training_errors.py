@@ -8,7 +8,7 @@ class TrainingError(Exception):
 
 
 class NoPositives(TrainingError):
-    """The window holds no positive reaction to an item of the catalogue."""
+    """The window holds no positive reaction to an item of the catalogue, or none that ever made a batch."""
 
 
 class OneReader(TrainingError):
@@ -19,8 +19,12 @@ class OneItem(TrainingError):
     """All positives are of one item: there is nothing to hold it against."""
 
 
+class MissingValue(TrainingError):
+    """A row does not say who chose, what, or when."""
+
+
 class NotFinite(TrainingError):
-    """A loss or an input is NaN or infinite."""
+    """A loss, a weight or an input is NaN or infinite."""
 
 
 class TrainingStopped(TrainingError):

@@ -12,6 +12,7 @@ from retrieval.features import QueryFeatures, encode_table
 from retrieval.ids import UNKNOWN
 from retrieval.objective import Objective
 from retrieval.towers import CandidateTower, QueryTower
+from retrieval.training_errors import NotFinite
 
 DEPTH = 100
 ROWS_AT_ONCE = 1024
@@ -27,7 +28,10 @@ class Validation:
         self.features = encode_table(positives.filter(pa.array(known)), content, config.towers)
 
     def ndcg(self, query: QueryTower, candidate: CandidateTower, objective: Objective) -> float:
-        """NDCG@100 with one relevant item a row, over the whole catalogue; 0 for no rows."""
+        """NDCG@100 with one relevant item a row, over the whole catalogue; 0 for no rows.
+
+        Raises `NotFinite` for scores that are NaN or infinite: nothing is above a NaN, so it would rank first.
+        """
         query.eval()
         vectors = objective.index_vectors(candidate)
         gains: list[float] = []
@@ -37,6 +41,10 @@ class Validation:
                 features = QueryFeatures(*(array[rows] for array in self.features.arrays().values()))
                 arrays = objective.tensors(features.arrays())
                 scores = query(**arrays) @ vectors.T  # (rows, num_items)
+                if not torch.isfinite(scores.sum()):
+                    raise NotFinite(
+                        "Scores of the later window are NaN or infinite. Lower learning_rate, or raise temperature."
+                    )
                 own = torch.from_numpy(self.item_idx[rows]).to(scores.device)[:, None]
                 chosen = scores.gather(1, own)  # (rows, 1)
                 scores = _without(scores, arrays["history"] - FIRST_ITEM, own)

@@ -9,11 +9,12 @@ from datetime import datetime
 import numpy as np
 
 from recsite.funnel.catalogue import Catalogue
-from recsite.funnel.funnel import Funnel, with_catalogue
+from recsite.funnel.funnel import Funnel, with_catalogue, with_stage
 from recsite.funnel.item_facts import ItemFacts
 from recsite.funnel.query import FunnelQuery
 from recsite.releases.loading import LoadedRelease, ReleaseBroken
-from retrieval.index import ItemVectors
+from retrieval.ids import UNKNOWN
+from retrieval.index import NO_IDS, Index, ItemVectors
 from retrieval.query_state import QueryState
 from retrieval.stage import RetrievalStage
 
@@ -23,10 +24,13 @@ _WARMED_WITH = 20
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """funnel: of the release, the vectors that `loaded` has, and the newest catalogue."""
+    """funnel: of the release, the vectors that `loaded` has, and the newest catalogue.
+    base: the index that changes are stacked on: that of training, or what `rebuilt` made of it since.
+    """
 
     loaded: LoadedRelease
     funnel: Funnel
+    base: Index
 
     @property
     def release_id(self) -> int:
@@ -34,12 +38,15 @@ class Kept:
 
 
 def kept(loaded: LoadedRelease, catalogue: Catalogue, *, beside: Iterable[Kept] = ()) -> Kept:
-    """beside: what is kept already; a stage that they share is not made again."""
+    """beside: what is kept already; a stage that they share is not made again, nor an index that was built anew."""
+    base = loaded.base.index
     for other in beside:
-        if other.loaded.base is loaded.base and _same(other.loaded.vectors, loaded.vectors):
-            current = with_catalogue_of(other, catalogue).funnel
-            return Kept(loaded, replace(current, ranker=loaded.ranker))
-    return Kept(loaded, Funnel.of(_stage(loaded, catalogue.facts), loaded.ranker, catalogue))
+        if other.loaded.base is loaded.base:
+            if _same(other.loaded.vectors, loaded.vectors):
+                current = with_catalogue_of(other, catalogue)
+                return replace(current, loaded=loaded, funnel=replace(current.funnel, ranker=loaded.ranker))
+            base = other.base
+    return _stacked(loaded, catalogue, base)
 
 
 def with_catalogue_of(held: Kept, catalogue: Catalogue) -> Kept:
@@ -48,14 +55,26 @@ def with_catalogue_of(held: Kept, catalogue: Catalogue) -> Kept:
         return held
     if held.funnel.catalogue.facts is catalogue.facts:
         return replace(held, funnel=with_catalogue(held.funnel, catalogue))
-    return Kept(held.loaded, Funnel.of(_stage(held.loaded, catalogue.facts), held.loaded.ranker, catalogue))
+    return _stacked(held.loaded, catalogue, held.base)
 
 
 def with_vectors(held: Kept, vectors: ItemVectors) -> Kept:
     """The same with these vectors of new items; itself where it has just those already."""
     if _same(held.loaded.vectors, vectors):
         return held
-    return kept(replace(held.loaded, vectors=vectors), held.funnel.catalogue)
+    return _stacked(replace(held.loaded, vectors=vectors), held.funnel.catalogue, held.base)
+
+
+def rebuilt(held: Kept) -> Kept:
+    """The same with an index built anew, on which later changes are stacked; itself where changes have not made
+    searches dearer yet (`Index.needs_rebuild`).
+
+    Takes a minute for a million items, and their vectors once more in memory: not for a thread that answers requests.
+    """
+    if not held.funnel.stage.index.needs_rebuild:
+        return held
+    index = held.funnel.stage.index.rebuilt()
+    return replace(held, funnel=with_stage(held.funnel, held.funnel.stage.with_index(index)), base=index)
 
 
 def warm(held: Kept, *, now: datetime) -> None:
@@ -73,12 +92,24 @@ def warm(held: Kept, *, now: datetime) -> None:
             raise ReleaseBroken(f"Release {held.release_id} scores items with NaN or infinity. Train another one.")
 
 
-def _stage(loaded: LoadedRelease, facts: ItemFacts) -> RetrievalStage:
+def _stacked(loaded: LoadedRelease, catalogue: Catalogue, base: Index) -> Kept:
+    return Kept(loaded, Funnel.of(_stage(loaded, catalogue.facts, base), loaded.ranker, catalogue), base)
+
+
+def _stage(loaded: LoadedRelease, facts: ItemFacts, base: Index) -> RetrievalStage:
     """Without the vectors of items that are hidden or deleted: they would take the places of others."""
-    known = facts.item_ids
-    gone = np.setdiff1d(loaded.base.item_ids, known, assume_unique=True)
+    known, held, trained = facts.item_ids, base.base.items, loaded.base.index
+    gone = np.setdiff1d(held.item_ids, known, assume_unique=True)
     new = loaded.vectors.take(np.isin(loaded.vectors.item_ids, known))
-    return loaded.base.with_changes(new, gone) if len(new) or len(gone) else loaded.base
+    if base is not trained:
+        new = _back(trained.base.items, known, held).updated(new, NO_IDS).beyond(held)
+    stage = loaded.base if base is trained else loaded.base.with_index(base)
+    return stage.with_changes(new, gone) if len(new) or len(gone) else stage
+
+
+def _back(trained: ItemVectors, known: np.ndarray, held: ItemVectors) -> ItemVectors:
+    """Items of training that were hidden when `held` was built and are not any more."""
+    return trained.take(np.isin(trained.item_ids, known) & (held.ids.idx_of(trained.item_ids) == UNKNOWN))
 
 
 def _same(one: ItemVectors, other: ItemVectors) -> bool:

@@ -49,8 +49,8 @@ class Run:
 
     def say(self, text: str) -> None:
         """Add a line to the log, with its time."""
+        self._echo(text)  # first, so that whoever draws a bar can take it away before a line of the log
         logger.info("%s training: %s", self.row.kind, text)
-        self._echo(text)
         line = f"{self.moment():%H:%M:%S} {text}\n"
         TrainingRun.objects.filter(pk=self.row.pk).update(log=Concat("log", Value(line)))
 

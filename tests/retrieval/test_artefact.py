@@ -101,6 +101,16 @@ def test_what_an_interrupted_save_left_does_not_hinder_the_next(tmp_path: Path) 
     assert "rubbish" not in json.loads((tmp_path / "one" / MANIFEST).read_text())["sha256"]
 
 
+def test_towers_that_learned_from_words_hashed_otherwise_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(artefact_module, "FORMAT_VERSION", 1)
+        save(made(format_version=1), tmp_path / "old")
+    with pytest.raises(ArtefactError, match=r"has format 1, but this code reads 2\. Train again"):
+        load(tmp_path / "old")
+
+
 def test_a_config_of_other_code_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(artefact_module, "asdict", lambda config: {"towers": {"depth": 7}, "training": {}})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.config import ConfigError, Negatives, TrainingConfig
+from retrieval.config import MOST_HARD_SCORES, ConfigError, Negatives, TrainingConfig
 
 
 def test_by_size_a_small_catalogue_is_taken_whole() -> None:
@@ -27,3 +27,11 @@ def test_by_size_a_small_catalogue_is_taken_whole() -> None:
 def test_values_that_no_training_could_use_are_refused_by_name(options: dict) -> None:
     with pytest.raises(ConfigError, match=next(iter(options)).split("_")[0]):
         TrainingConfig(**options)
+
+
+def test_hard_negatives_of_too_many_scores_are_refused_with_what_is_allowed() -> None:
+    config = TrainingConfig(hard_negatives=4, batch_size=512)
+    most = MOST_HARD_SCORES // 512
+    assert config.negatives_for(most) == Negatives.SAMPLED
+    with pytest.raises(ConfigError, match=f"a batch_size of {MOST_HARD_SCORES // (most + 1)}, .* {most} items"):
+        config.negatives_for(most + 1)

@@ -28,6 +28,10 @@ def content(**columns: object) -> ItemContent:
     return ItemContent.from_table(pa.table(row, schema=ITEM_CONTENT), CONFIG)
 
 
+def numbered(count: int) -> str:
+    return " ".join(f"w{number}" for number in range(count))
+
+
 def test_words_and_their_pairs_are_hashed_whatever_their_case() -> None:
     words = content(title=["Tea at DAWN"]).words[0]
     expected = {hashed(f"word:{word}", CONFIG.word_buckets) for word in ("tea", "at", "dawn", "tea at", "at dawn")}
@@ -40,8 +44,33 @@ def test_the_title_comes_before_a_long_summary() -> None:
     assert words[0] == hashed("word:tea", CONFIG.word_buckets)
 
 
+def test_a_long_text_keeps_a_third_of_its_places_for_pairs_the_titles_first() -> None:
+    words = content(title=["Tea at dawn"], summary=[numbered(200)]).words[0].tolist()
+    of_pairs = [f"word:{pair}" for pair in ("tea at", "at dawn", *(f"w{n} w{n + 1}" for n in range(14)))]
+    assert words[WORDS - 16 :] == [hashed(pair, CONFIG.word_buckets) for pair in of_pairs]
+    assert words[:4] == [hashed(f"word:{word}", CONFIG.word_buckets) for word in ("tea", "at", "dawn", "w0")]
+
+
+def test_no_pair_joins_the_title_and_the_summary() -> None:
+    words = content(title=["Green tea"], summary=["Red wine"]).words[0]
+    said = ("green", "tea", "red", "wine", "green tea", "red wine")
+    assert set(words.tolist()) == {hashed(f"word:{word}", CONFIG.word_buckets) for word in said} | {PADDING}
+
+
+def test_places_that_pairs_do_not_need_are_for_words() -> None:
+    words = content(title=["one"], summary=["two"]).words[0]
+    assert np.count_nonzero(words) == 2
+    single = [f"alone{number}" for number in range(WORDS)]
+    assert len(set(hashed_words(*single, buckets=1 << 20, most=WORDS))) == WORDS
+
+
+@pytest.mark.parametrize("most", range(6))
+def test_no_more_rows_come_than_were_asked_for(most: int) -> None:
+    assert len(hashed_words(numbered(9), numbered(9), buckets=64, most=most)) == most
+
+
 def test_a_row_is_never_padding_and_stays_within_the_table() -> None:
-    rows = hashed_words(" ".join(f"w{number}" for number in range(300)), 16, 300)
+    rows = hashed_words(numbered(300), buckets=16, most=300)
     assert min(rows) > PADDING
     assert max(rows) < 16
 

@@ -18,6 +18,7 @@ from retrieval.features import (
 )
 from retrieval.hashing import PADDING, hashed
 from retrieval.query_state import QueryState
+from retrieval.training_errors import NotFinite
 from tests.retrieval.worlds import EVEN_TOPIC, ODD_TOPIC, catalogue
 
 CONFIG = TowerConfig(history_length=3)
@@ -71,6 +72,20 @@ def test_an_age_below_zero_raises_and_is_never_clipped() -> None:
         {"state_at": pa.array([TUESDAY]), "history": [[100]], "history_kinds": [["click"]], "history_ages_s": [[-5.0]]}
     )
     with pytest.raises(ValueError, match="had not happened yet"):
+        encode_table(table, CONTENT, CONFIG)
+
+
+@pytest.mark.parametrize("missing", [float("nan"), None])
+def test_an_age_that_nobody_knows_is_named_and_not_taken_for_another(missing: float | None) -> None:
+    table = pa.table(
+        {
+            "state_at": pa.array([TUESDAY]),
+            "history": [[100, 101]],
+            "history_kinds": [["click", "click"]],
+            "history_ages_s": pa.array([[43_200.0, missing]], pa.list_(pa.float32())),
+        }
+    )
+    with pytest.raises(NotFinite, match="NaN or null"):
         encode_table(table, CONTENT, CONFIG)
 
 

@@ -5,12 +5,15 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.index import NO_IDS, Index, IndexConfig, ItemVectors, Kind
+from retrieval.index_base import Base
+from retrieval.index_tuning import tuned_base
 from tests.retrieval.index_worlds import (
     APPROXIMATE,
     DIM,
@@ -159,6 +162,26 @@ def test_a_rebuild_is_due_past_the_size_of_the_delta() -> None:
     index = Index.build(np.ones((20, 2), np.float32), np.arange(20), IndexConfig(max_delta=2))
     assert not index.apply(ItemVectors(np.array([50, 51]), np.ones((2, 2), np.float32))).needs_rebuild
     assert index.apply(ItemVectors(np.array([50, 51, 52]), np.ones((3, 2), np.float32))).needs_rebuild
+
+
+def test_an_exact_index_that_outgrew_its_kind_is_rebuilt_exactly_where_it_has_no_queries() -> None:
+    index = Index.build(np.ones((900, 2), np.float32), np.arange(900), IndexConfig(exact_up_to=1_000))
+    grown = index.apply(ItemVectors(np.arange(900, 1_100), np.ones((200, 2), np.float32))).rebuilt()
+    assert (grown.kind, len(grown)) == (Kind.EXACT, 1_100)
+
+
+def test_a_rebuild_takes_one_thread_and_leaves_the_number_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = []
+
+    def spied(items: ItemVectors, config: IndexConfig, queries: np.ndarray) -> Base:
+        allowed.append(faiss.omp_get_max_threads())
+        return tuned_base(items, config, queries)
+
+    monkeypatch.setattr("retrieval.index.tuned_base", spied)
+    before = faiss.omp_get_max_threads()
+    compass().rebuilt()
+    assert allowed == [before, 1]
+    assert faiss.omp_get_max_threads() == before
 
 
 def test_an_approximate_index_needs_queries_to_measure_on() -> None:

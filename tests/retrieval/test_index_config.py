@@ -17,6 +17,12 @@ def test_a_chosen_kind_is_taken_where_there_is_enough_to_train_on() -> None:
     assert config.kind_for(1_000) is Kind.HNSW
 
 
+def test_only_a_kind_that_goes_by_size_has_others_behind_it() -> None:
+    assert IndexConfig().kinds_for(20_001) == (Kind.IVF_4BIT, Kind.IVF_8BIT, Kind.EXACT)
+    assert IndexConfig().kinds_for(20_000) == (Kind.EXACT,)
+    assert IndexConfig(kind=Kind.IVF_4BIT).kinds_for(20_001) == (Kind.IVF_4BIT,)
+
+
 def test_lists_grow_with_the_root_of_the_number_of_items() -> None:
     assert IndexConfig().lists_for(1_000_000) == 2_000
     assert IndexConfig(lists_per_sqrt_item=0.001).lists_for(1_000) == 1

@@ -8,10 +8,11 @@ import pytest
 from retrieval.index_config import IndexConfig, Kind
 from retrieval.index_tuning import least_score, tuned_base
 from retrieval.index_vectors import ItemVectors
-from tests.retrieval.index_worlds import APPROXIMATE, NUM_ITEMS, QUERIES, item_ids, overlapping
+from tests.retrieval.index_worlds import APPROXIMATE, DIM, NUM_ITEMS, QUERIES, item_ids, overlapping
 
 ITEMS = ItemVectors(item_ids(NUM_ITEMS), overlapping(NUM_ITEMS, seed=2))
 CONFIG = IndexConfig(recall_at=30, recall_goal=0.8)
+BY_SIZE = replace(CONFIG, exact_up_to=1_000)
 
 
 def test_the_least_score_is_that_of_the_last_of_the_best() -> None:
@@ -35,14 +36,38 @@ def test_four_bits_fetch_more_than_they_hand_out_and_eight_do_not() -> None:
     assert fetches[Kind.IVF_8BIT] == fetches[Kind.HNSW] == 1
 
 
-def test_a_goal_out_of_reach_gets_all_there_is_and_says_what_that_finds() -> None:
-    """Hundreds of items in a row lie closer together than four bits can tell."""
-    close = np.ones((2_000, 16), np.float32) + 1e-4 * overlapping(2_000, seed=5)
-    close[0] += 100
-    base = tuned_base(ItemVectors(item_ids(2_000), close), replace(CONFIG, kind=Kind.IVF_4BIT), QUERIES)
+def test_what_four_bits_cannot_tell_apart_is_searched_by_eight_where_the_kind_goes_by_size() -> None:
+    items = ItemVectors(item_ids(2_000), close(spread=3e-3))
+    base = tuned_base(items, BY_SIZE, QUERIES)
+    assert tuned_base(items, replace(CONFIG, kind=Kind.IVF_4BIT), QUERIES).tuning.recall < CONFIG.recall_goal
+    assert base.kind is Kind.IVF_8BIT
+    assert base.tuning.recall >= CONFIG.recall_goal
+
+
+def test_what_eight_bits_cannot_tell_apart_either_is_searched_exactly() -> None:
+    base = tuned_base(ItemVectors(item_ids(2_000), close(spread=1e-4)), BY_SIZE, QUERIES)
+    assert (base.kind, base.ann, base.tuning.recall) == (Kind.EXACT, None, 1)
+
+
+def test_four_bits_that_reach_the_goal_are_kept() -> None:
+    base = tuned_base(ITEMS, BY_SIZE, QUERIES)
+    assert base.kind is Kind.IVF_4BIT
+    assert base.tuning.recall >= CONFIG.recall_goal
+
+
+def test_a_kind_that_was_asked_for_is_kept_and_says_what_all_its_effort_finds() -> None:
+    items = ItemVectors(item_ids(2_000), close(spread=1e-4))
+    base = tuned_base(items, replace(CONFIG, kind=Kind.IVF_4BIT), QUERIES)
     assert base.ann is not None
     assert base.tuning.effort == base.ann.nlist
-    assert 0 < base.tuning.recall < 0.8
+    assert 0 < base.tuning.recall < CONFIG.recall_goal
+
+
+def close(spread: float) -> np.ndarray:
+    """(2_000, DIM): one item far away, so that its distance is what quantisation has to span, all others in a heap."""
+    vectors = np.ones((2_000, DIM), np.float32) + spread * overlapping(2_000, seed=5)
+    vectors[0] += 100
+    return vectors
 
 
 def test_an_exact_index_has_nothing_to_tune() -> None:

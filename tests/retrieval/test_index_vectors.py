@@ -75,3 +75,11 @@ def test_rows_of_minus_infinity_are_no_candidates() -> None:
     assert best_rows(scores, 3)[0].tolist() == best_rows(scores, 9)[0].tolist() == [3, 1]
     assert best_rows(scores, 0)[0].tolist() == []
     assert best_rows(np.empty(0, np.float32), 3)[0].tolist() == []
+
+
+def test_beyond_others_are_those_that_they_lack_or_have_with_another_vector() -> None:
+    others = ItemVectors(np.array([1, 2, 4]), np.array([[1, 0], [2, 0], [4, 0]]))
+    items = ItemVectors(np.array([1, 2, 3]), np.array([[1, 0], [2, 9], [3, 0]]))
+    assert items.beyond(others).item_ids.tolist() == [2, 3]
+    assert items.beyond(ItemVectors.none(2)).vectors.tolist() == items.vectors.tolist()
+    assert not len(ItemVectors.none(2).beyond(others))

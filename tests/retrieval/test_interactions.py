@@ -33,6 +33,8 @@ def test_a_mask_takes_rows() -> None:
         ([1.0, float("nan")], [1.0, 1.0], "finite"),
         ([2.0, 1.0], [1.0, 1.0], "in order"),
         ([1.0, 2.0], [1.0, 0.0], "above 0"),
+        ([1.0, 2.0], [1.0, float("inf")], "finite and above 0, but one is inf"),
+        ([1.0, 2.0], [1.0, float("nan")], "finite and above 0, but one is nan"),
         ([1.0, 2.0], [1.0], "parallel"),
     ],
 )
@@ -40,3 +42,12 @@ def test_rows_that_say_nothing_sensible_are_refused(times: list[float], weights:
     ids = np.arange(2)
     with pytest.raises(ValueError, match=said):
         Interactions(ids, ids, np.array(times), np.array(weights, np.float32))
+
+
+@pytest.mark.parametrize("name", ["reader_ids", "item_ids"])
+def test_ids_of_a_column_with_nulls_are_refused_before_they_become_other_ids(name: str) -> None:
+    ids = {"reader_ids": np.arange(2), "item_ids": np.arange(2)} | {name: np.array([1.0, np.nan])}
+    with pytest.raises(ValueError, match=f"{name} are float64"):
+        Interactions.in_order(**ids, times_s=np.arange(2.0))
+    with pytest.raises(ValueError, match=f"{name} are float64"):
+        Interactions(**ids, times_s=np.arange(2.0), weights=np.ones(2, np.float32))

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from retrieval.log_q import StreamingFrequency, draw_probabilities, log_q_of_mixture, log_q_of_positive
+from retrieval.log_q import (
+    StreamingFrequency,
+    draw_probabilities,
+    interval_probabilities,
+    log_q_of_mixture,
+    log_q_of_positive,
+)
 
 BATCH = 512
 
@@ -26,6 +32,28 @@ def observed(rng: np.random.Generator, batches: np.ndarray, **options: float) ->
 
 def test_draws_are_smoothed_by_one() -> None:
     assert draw_probabilities(np.array([5.0, 0.0, 2.0])) == pytest.approx([6 / 10, 1 / 10, 3 / 10])
+
+
+def within(draws: np.ndarray, window: np.ndarray) -> np.ndarray:
+    return interval_probabilities(draws, of_interval=draws.sum(), of_window=window.sum(), num_items=len(draws))
+
+
+def test_a_window_of_one_interval_has_the_probabilities_of_the_window() -> None:
+    draws = np.array([5.0, 0.0, 2.0])
+    assert within(draws, draws).tolist() == draw_probabilities(draws).tolist()
+
+
+def test_probabilities_of_intervals_average_to_those_of_the_window() -> None:
+    intervals = np.array([[5.0, 0.0, 2.0], [0.0, 30.0, 1.0], [0.5, 0.0, 0.0]])
+    window = intervals.sum(axis=0)
+    weights = intervals.sum(axis=1) / intervals.sum()
+    mean = weights @ np.stack([within(draws, window) for draws in intervals])
+    assert mean == pytest.approx(draw_probabilities(window))
+
+
+def test_an_item_of_one_interval_in_fifty_is_fifty_times_as_frequent_there() -> None:
+    draws, window = np.array([500.0, 500.0, 0.0]), np.array([500.0, 500.0, 49_000.0])
+    assert within(draws, window)[0] / draw_probabilities(window)[0] == pytest.approx(50, rel=0.01)
 
 
 @pytest.mark.parametrize("draws", [[], [[1.0]], [-1.0, 2.0], [np.nan, 1.0], [np.inf, 1.0]])

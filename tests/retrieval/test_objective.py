@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from retrieval.config import Negatives, TrainingConfig
-from retrieval.content import ItemContent
+from retrieval.content import FIRST_ITEM, NEW_ITEM, ItemContent
+from retrieval.ids import UNKNOWN
 from retrieval.log_q import StreamingFrequency, draw_probabilities
 from retrieval.losses import Gramians, gramian_loss
 from retrieval.objective import Objective, ObjectiveMemory
 from retrieval.snapshots import Snapshots
-from retrieval.spool import Piece, Spool, fill_spool
+from retrieval.spool import IntervalDraws, Piece, Spool, fill_spool
 from retrieval.towers import CandidateTower, QueryTower
 from tests.retrieval.worlds import SMALL, UNTIL, catalogue, positives
 
@@ -92,10 +93,28 @@ def test_a_stream_that_has_seen_nothing_corrects_nothing(world: World) -> None:
 
 def test_a_stream_of_many_batches_corrects_as_counts_do(world: World) -> None:
     rows = world.rows.take(np.arange(16))
-    p = draw_probabilities(world.spool.expected_draws)
+    interval = world.spool.draws[rows.interval]
+    p = draw_probabilities(interval.of(np.arange(24)))
     streaming, counted = world.objective(**in_batch(streaming_rate=0.0001)), world.objective(**in_batch())
     streaming.memory.observe(np.random.default_rng(3).choice(len(p), size=40_000, p=p))
-    assert world.loss(streaming, rows) == pytest.approx(world.loss(counted, rows), abs=0.01)
+    assert world.loss(streaming, rows) == pytest.approx(world.loss(counted, rows), abs=0.02)
+
+
+def test_the_correction_is_of_the_interval_that_a_batch_comes_from(world: World) -> None:
+    rows = world.rows.take(np.arange(16))
+    found = world.loss(world.objective(**in_batch()), rows)
+    elsewhere = {interval: draws for interval, draws in world.spool.draws.items() if interval == rows.interval}
+    world.spool = replace(world.spool, draws=elsewhere)
+    assert world.loss(world.objective(**in_batch()), rows) == found
+    alike = IntervalDraws(np.arange(24), np.ones(24))
+    world.spool = replace(world.spool, draws={rows.interval: alike})
+    assert world.loss(world.objective(**in_batch()), rows) != pytest.approx(found, rel=1e-3)
+
+
+def test_the_full_softmax_knows_of_no_draws(world: World) -> None:
+    found = world.loss(world.objective(), world.rows)
+    world.spool = replace(world.spool, draws={})
+    assert world.loss(world.objective(), world.rows) == found
 
 
 def test_the_gramian_presses_down_the_columns_that_were_asked_for(world: World) -> None:
@@ -116,6 +135,127 @@ def test_averaged_gramians_begin_as_the_first_batch_and_then_remember(world: Wor
     assert world.loss(averaged, rows) == pytest.approx(world.loss(plain, rows), rel=1e-5)
     assert averaged.memory.gramians().steps == 1
     assert world.loss(averaged, others) != pytest.approx(world.loss(plain, others), rel=1e-4)
+
+
+# --- what is no negative
+
+
+def published(world: World, item_idx: int, at_s: float) -> None:
+    dates = world.content.published_s.copy()
+    dates[item_idx] = at_s
+    world.content = replace(world.content, published_s=dates)
+
+
+def rewritten(world: World, item_idx: int) -> None:
+    """Another text for an item: whoever was held against it has another loss now."""
+    words = world.content.words.copy()
+    words[item_idx] = 1 + np.arange(words.shape[1]) % 60
+    world.content = replace(world.content, words=words)
+
+
+ALL_KINDS = [
+    {},
+    {"negatives": Negatives.SAMPLED, "uniform_negatives": 24},
+    {"negatives": Negatives.GRAMIAN, "uniform_negatives": 24, "in_batch_negatives": 0},
+]
+
+
+@pytest.mark.parametrize("options", ALL_KINDS, ids=["all", "sampled", "gramian"])
+@pytest.mark.parametrize("is_out", [True, False])
+def test_what_comes_out_after_the_interval_is_no_negative_in_it(
+    world: World, options: dict[str, object], is_out: bool
+) -> None:
+    rows = world.rows.take(np.flatnonzero(world.rows.item_idx != 5)[:12])
+    end_s = world.spool.end_s(rows.interval)
+    published(world, 5, end_s - 864_000 if is_out else end_s + 1)
+    before = world.loss(world.objective(**options), rows)
+    rewritten(world, 5)
+    assert (world.loss(world.objective(**options), rows) != before) == is_out
+
+
+@pytest.mark.parametrize("options", ALL_KINDS[:2], ids=["all", "sampled"])
+def test_what_came_out_after_a_row_is_a_negative_of_later_rows_alone(world: World, options: dict[str, object]) -> None:
+    others = world.rows.take(np.flatnonzero((world.rows.item_idx != 5) & ~knows(world, 5)))
+    early, late = others.take(np.argsort(others.at_s)[:3]), others.take(np.argsort(others.at_s)[-3:])
+    published(world, 5, (early.at_s.max() + late.at_s.min()) / 2)
+    before = [world.loss(world.objective(**options), rows) for rows in (early, late)]
+    rewritten(world, 5)
+    after = [world.loss(world.objective(**options), rows) for rows in (early, late)]
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+
+
+def knows(world: World, item_idx: int) -> np.ndarray:
+    readers = world.rows.readers.astype(np.int64)
+    return world.spool.known.contains(readers, np.full((len(readers), 1), item_idx))[:, 0]
+
+
+@pytest.mark.parametrize("is_out", [True, False])
+def test_what_is_not_out_yet_is_no_hard_negative(world: World, is_out: bool) -> None:
+    rows = world.rows.take(np.flatnonzero(~knows(world, 5))[:12])
+    published(world, 5, world.spool.end_s(rows.interval) + (-864_000 if is_out else 1))
+    options = {"uniform_negatives": 0, "hard_negatives": 24, "hard_skip": 0, "hard_window": 24}
+    objective = world.objective(negatives=Negatives.SAMPLED, **options)
+    with torch.no_grad():
+        query, items = world.vectors(objective, rows)
+        mined = objective._hard(world.candidate, query, rows, np.random.default_rng(0), items)
+    assert (5 in mined.item_idx) == is_out
+
+
+def test_an_item_that_came_out_within_an_interval_has_the_age_of_its_end(world: World) -> None:
+    interval = world.spool.intervals[-1]
+    published(world, 5, world.spool.end_s(interval) - 3 * 3600)
+    assert world.objective().features(interval, np.array([5])).ages.tolist() == [3]  # 1 + log2(1 + 3 h)
+    world.spool = replace(world.spool, until_s=world.spool.end_s(interval) - 2 * 3600)
+    assert world.objective().features(interval, np.array([5])).ages.tolist() == [2]  # an hour before the window's end
+
+
+def test_an_item_that_nobody_chose_has_the_row_of_the_unknown(world: World) -> None:
+    draws = world.spool.expected_draws.copy()
+    draws[7] = 0
+    world.spool = replace(world.spool, expected_draws=draws)
+    objective = world.objective()
+    assert objective.features(world.rows.interval, np.array([6, 7])).rows.tolist() == [FIRST_ITEM + 6, NEW_ITEM]
+    assert objective.latest_features().rows[[6, 7]].tolist() == [FIRST_ITEM + 6, NEW_ITEM]
+    objective.give_new_rows(world.candidate)
+    table = world.candidate.items.weight
+    assert torch.equal(table[FIRST_ITEM + 7], table[NEW_ITEM])
+    assert not torch.equal(table[FIRST_ITEM + 6], table[NEW_ITEM])
+
+
+@pytest.mark.parametrize(("share", "serves"), [(0.0, False), (0.99, True)])
+@pytest.mark.parametrize("options", ALL_KINDS, ids=["all", "sampled", "gramian"])
+def test_an_item_that_nobody_chose_is_a_negative_as_often_as_ids_are_hidden(
+    world: World, options: dict[str, object], share: float, serves: bool
+) -> None:
+    draws = world.spool.expected_draws.copy()
+    draws[7] = 0
+    world.spool = replace(world.spool, expected_draws=draws)
+    world.candidate.config = replace(world.candidate.config, id_dropout=share)
+    rows = world.rows.take(np.flatnonzero((world.rows.item_idx != 7) & ~knows(world, 7))[:12])
+    before = world.loss(world.objective(**options), rows)
+    rewritten(world, 7)
+    assert (world.loss(world.objective(**options), rows) != before) == serves
+
+
+def test_what_a_reader_chose_another_time_is_not_pressed_below_what_she_chose_now(world: World) -> None:
+    objective = world.objective(impression_weight=1.0)
+    plain = world.loss(world.objective(), world.rows)
+    not_chosen = np.full_like(world.rows.not_chosen, UNKNOWN)
+    for row, reader in enumerate(world.rows.readers.tolist()):
+        hers = world.spool.known.item_idx[world.spool.known.offsets[reader] :][:3]
+        not_chosen[row, :3] = hers
+    not_chosen[:, 3] = world.rows.item_idx
+    assert world.loss(objective, replace(world.rows, not_chosen=not_chosen)) == pytest.approx(plain)
+    not_chosen[:, 4] = np.where(world.rows.item_idx % 2 == 0, 1, 2)  # of the other kind: never hers
+    assert world.loss(objective, replace(world.rows, not_chosen=not_chosen)) > plain + 0.1
+
+
+def test_a_row_alone_finds_negatives_where_there_are_others_than_those_of_the_batch(world: World) -> None:
+    assert world.objective().fewest_rows == 1
+    assert world.objective(negatives=Negatives.SAMPLED, uniform_negatives=8).fewest_rows == 1
+    assert world.objective(**in_batch()).fewest_rows == 2
+    assert world.loss(world.objective(negatives=Negatives.SAMPLED, uniform_negatives=8), world.rows.take([0])) > 0
 
 
 # --- what it remembers

@@ -12,6 +12,7 @@ import pytest
 from retrieval.batches import epoch_batches
 from retrieval.content import ItemContent
 from retrieval.features import encode_table
+from retrieval.log_q import draw_probabilities, interval_probabilities
 from retrieval.snapshots import Snapshots
 from retrieval.spool import Spool, fill_spool
 from retrieval.training_errors import NoPositives, NotFinite, OneItem, OneReader
@@ -170,6 +171,53 @@ def test_an_epoch_is_the_same_again_and_the_next_one_is_another(tmp_path: Path) 
     assert order(0) != order(1)
 
 
+def test_a_batch_draws_items_as_often_as_the_counts_of_its_interval_say(tmp_path: Path) -> None:
+    """Each day its own items, so that the window's counts would be wrong in every batch."""
+    table = positives(num_readers=30)
+    days = np.array([(when - START).days for when in table["happened_at"].to_pylist()])
+    items = 100 + 4 * days + np.random.default_rng(0).choice(4, len(days), p=[0.6, 0.2, 0.15, 0.05])
+    spool = filled(tmp_path, table.set_column(1, "item_id", pa.array(items)))
+    counted: dict[int, np.ndarray] = {}
+    for epoch in range(3):
+        for batch in epoch_batches(spool, seed=0, epoch=epoch, batch_size=16):
+            of_batch = np.bincount(batch.item_idx, minlength=len(CONTENT))
+            counted[batch.interval] = counted.get(batch.interval, 0) + of_batch
+    window = spool.expected_draws.sum()
+    for interval, counts in counted.items():
+        draws = spool.draws[interval]
+        p = interval_probabilities(
+            draws.of(np.arange(24)), of_interval=draws.total, of_window=window, num_items=len(CONTENT)
+        )
+        assert p.sum() == pytest.approx(1)
+        assert p == pytest.approx(counts / counts.sum(), abs=0.05)
+        assert np.abs(p - draw_probabilities(spool.expected_draws)).max() > 0.2
+
+
+def test_draws_by_interval_add_up_to_those_of_the_window_whatever_the_tables(tmp_path: Path) -> None:
+    table = positives(num_readers=12)
+    parts = [table.filter(pa.compute.field("reader_id") == reader) for reader in range(1, 13)]
+    for folder in ("whole", "parts"):
+        (tmp_path / folder).mkdir()
+    options = {"half_life_days": 3.0, "most_per_reader": 4}
+    whole, pieces = filled(tmp_path / "whole", table, **options), filled(tmp_path / "parts", *parts, **options)
+    for spool in (whole, pieces):
+        assert list(spool.draws) == spool.intervals
+        total = sum(draws.of(np.arange(len(CONTENT))) for draws in spool.draws.values())
+        np.testing.assert_allclose(total, spool.expected_draws)
+    np.testing.assert_allclose(whole.expected_draws, pieces.expected_draws)
+
+
+def test_a_row_alone_in_its_interval_is_drawn_unless_rows_are_held_against_each_other_alone(tmp_path: Path) -> None:
+    table = positives(num_readers=2, each=3).filter(pa.compute.field("reader_id") == 1)
+    other = positives(num_readers=2, each=1).filter(pa.compute.field("reader_id") == 2)
+    spool = filled(tmp_path, table, other, refresh_interval_h=12.0)
+
+    def rows(fewest: int) -> int:
+        return sum(map(len, epoch_batches(spool, seed=0, epoch=0, batch_size=16, fewest_rows=fewest)))
+
+    assert (rows(1), rows(2)) == (4, 2)
+
+
 def test_counts_know_nothing_of_the_interval_that_they_serve(tmp_path: Path) -> None:
     spool = filled(tmp_path, positives())
     snapshots = Snapshots(spool, len(CONTENT))
@@ -185,3 +233,35 @@ def test_the_latest_counts_hold_everything(tmp_path: Path) -> None:
     ever = np.bincount(np.array(positives()["item_id"]) - 100, minlength=len(CONTENT))
     latest = Snapshots(spool, len(CONTENT)).latest
     np.testing.assert_allclose(latest[:, 2], np.log((ever + 1) / (ever.mean() + 1)), atol=2e-3)
+
+
+def test_after_quiet_days_the_latest_counts_say_that_nothing_was_chosen_lately(tmp_path: Path) -> None:
+    training = replace(SMALL.training, half_life_days=None)
+    until = UNTIL + timedelta(days=10)
+    spool = fill_spool([positives()], CONTENT, tmp_path, until=until, towers=SMALL.towers, training=training)
+    latest = Snapshots(spool, len(CONTENT)).latest
+    assert not latest[:, :2].any()
+    assert latest[:, 2].any()
+
+
+def test_the_latest_counts_of_a_window_that_ends_within_an_interval_hold_what_there_is_of_it(tmp_path: Path) -> None:
+    until = START + timedelta(days=4, hours=18)
+    spool = fill_spool([positives()], CONTENT, tmp_path, until=until, towers=SMALL.towers, training=SMALL.training)
+    counts = spool.item_counts(spool.intervals[-1], len(CONTENT))
+    expected = np.log((counts + 1) / (counts.mean() + 1))
+    np.testing.assert_allclose(Snapshots(spool, len(CONTENT)).latest[:, 0], expected, atol=2e-3)
+
+
+def test_a_week_without_rows_is_a_week_without_counts(tmp_path: Path) -> None:
+    table = positives(num_readers=4)
+    later = table.filter(pa.compute.field("reader_id") == 1)
+    moved = pa.array(
+        [when + timedelta(days=20) for when in later["happened_at"].to_pylist()], later.schema.field(2).type
+    )
+    rest = table.filter(pa.compute.field("reader_id") != 1)
+    until = UNTIL + timedelta(days=20)
+    both = [rest, later.set_column(2, "happened_at", moved)]
+    spool = fill_spool(both, CONTENT, tmp_path, until=until, towers=SMALL.towers, training=SMALL.training)
+    counts = Snapshots(spool, len(CONTENT)).counts(int(START.timestamp() // 86400) + 20)
+    assert not counts[:, :2].any()
+    assert counts[:, 2].any()

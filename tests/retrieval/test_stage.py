@@ -64,6 +64,10 @@ def test_saving_and_loading_changes_no_answer(loaded: RetrievalStage) -> None:
         assert getattr(loaded, part).config == getattr(small_stage(), part).config
 
 
+def test_what_the_index_finds_stands_beside_what_training_measured(loaded: RetrievalStage) -> None:
+    assert loaded.metrics == small_fitted().artefact.metrics | {"index_recall": 1.0}
+
+
 def test_items_of_training_stand_in_order_and_in_the_memory_of_the_index(loaded: RetrievalStage) -> None:
     assert loaded.item_ids.tolist() == list(range(100, 124))
     assert np.shares_memory(loaded.item_vectors, loaded.index.base.items.vectors)

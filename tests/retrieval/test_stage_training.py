@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from retrieval.sources.covisitation_graph import CovisitationGraphConfig
 from retrieval.sources.implicit_als import ImplicitAls
 from retrieval.stage import load_stage, save_stage
 from retrieval.stage_training import fit_stage, graph_config
+from retrieval.train import StepDone
 from tests.recsite.funnel.world import EVEN, reader_query, small_fitted, small_interactions, small_stage
 from tests.retrieval.worlds import SMALL, UNTIL, catalogue, positives
 
@@ -24,10 +26,11 @@ from tests.retrieval.worlds import SMALL, UNTIL, catalogue, positives
 def untrained(monkeypatch: pytest.MonkeyPatch) -> list[pa.Table]:
     """No towers are trained: those of the small world stand in. Holds the tables that training was given."""
     given: list[pa.Table] = []
+    artefact = small_fitted().artefact  # which is trained, where no process has yet
 
     def trained(tables: list[pa.Table], *_: object, **__: object) -> RetrieverArtefact:
         given.extend(tables)
-        return small_fitted().artefact
+        return artefact
 
     monkeypatch.setattr(stage_training, "train_retriever", trained)
     return given
@@ -53,6 +56,22 @@ def test_training_gets_every_table_whole(untrained: list[pa.Table]) -> None:
     halves = [positives().slice(0, 180), positives().slice(180)]
     fit_stage(halves, catalogue(), small_interactions(), SMALL, until=UNTIL)
     assert pa.concat_tables(untrained).equals(positives())
+
+
+def test_a_later_window_and_a_watcher_of_steps_reach_the_towers(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    artefact = small_fitted().artefact
+
+    def trained(*_: object, **options: object) -> RetrieverArtefact:
+        given.update(options)
+        return artefact
+
+    monkeypatch.setattr(stage_training, "train_retriever", trained)
+    later, steps = positives(seed=1), list[StepDone]()
+    add = steps.append
+    fit_stage([positives()], catalogue(), small_interactions(), SMALL, until=UNTIL, validation=later, on_step=add)
+    assert given["validation"] is later
+    assert given["on_step"] is add
 
 
 def test_a_small_catalogue_is_searched_exactly_and_keeps_no_queries(untrained: list[pa.Table]) -> None:

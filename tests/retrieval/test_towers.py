@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnxruntime as ort
 import pytest
@@ -34,11 +36,22 @@ def tensors(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def towers(config: TowerConfig) -> tuple[QueryTower, CandidateTower, ItemContent, QueryFeatures]:
+def towers(config: TowerConfig, num_items: int = 24) -> tuple[QueryTower, CandidateTower, ItemContent, QueryFeatures]:
     torch.manual_seed(1)
-    content = ItemContent.from_table(catalogue(), config)
+    content = ItemContent.from_table(catalogue(num_items), config)
     query, candidate = QueryTower(len(content), config).eval(), CandidateTower(len(content), config).eval()
     return query, candidate, content, encode_table(WORLD, content, config)
+
+
+def scale_at_random(tower: nn.Module) -> None:
+    """As far from the beginning as a training would go, and further: untrained weights are small and alike."""
+    rng = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for weights in tower.parameters():
+            weights.add_(torch.randn(weights.shape, generator=rng) * 0.3).mul_(1 + torch.rand((), generator=rng))
+        for table in tower.modules():
+            if isinstance(table, nn.Embedding) and table.padding_idx is not None:
+                table.weight[table.padding_idx].zero_()
 
 
 def items_at(content: ItemContent) -> dict[str, np.ndarray]:
@@ -61,8 +74,10 @@ def test_both_sides_meet_in_one_width_and_with_unit_norm_if_asked(config: TowerC
 
 
 @pytest.mark.parametrize("config", EACH.values(), ids=EACH)
-def test_onnx_and_torch_agree_and_give_the_same_order(config: TowerConfig) -> None:
-    query, candidate, content, features = towers(config)
+def test_onnx_and_torch_give_the_same_best_hundred_up_to_ties(config: TowerConfig) -> None:
+    query, candidate, content, features = towers(config, num_items=300)
+    for tower in (query, candidate):
+        scale_at_random(tower)
     with torch.no_grad():
         queries = query(**tensors(features.arrays())).numpy()
         items = candidate(**tensors(items_at(content))).numpy()
@@ -70,12 +85,15 @@ def test_onnx_and_torch_agree_and_give_the_same_order(config: TowerConfig) -> No
         ort.InferenceSession(exported(tower, {n: a[:2] for n, a in arrays.items()})).run(None, arrays)[0]
         for tower, arrays in ((query, features.arrays()), (candidate, items_at(content)))
     ]
-    np.testing.assert_allclose(in_onnx[0], queries, atol=1e-5)
-    np.testing.assert_allclose(in_onnx[1], items, atol=1e-5)
-    scores, served = queries @ items.T, in_onnx[0] @ in_onnx[1].T
+    np.testing.assert_allclose(in_onnx[0], queries, atol=1e-5 * np.abs(queries).max())
+    np.testing.assert_allclose(in_onnx[1], items, atol=1e-5 * np.abs(items).max())
+    scores, served = queries @ items.T, in_onnx[0] @ in_onnx[1].T  # each (n, 300)
     best = np.argsort(-served, axis=1)[:, :100]
     ordered = np.take_along_axis(scores, best, axis=1)
-    assert (np.diff(ordered, axis=1) <= 1e-5).all()  # the same order up to ties
+    tie = 1e-5 * np.abs(scores).max()
+    assert (np.diff(ordered, axis=1) <= tie).all()
+    np.testing.assert_allclose(ordered, -np.sort(-scores, axis=1)[:, :100], atol=tie)
+    assert scores.std(axis=1).min() > 1_000 * tie  # the items do differ
 
 
 @pytest.mark.parametrize("reads", [True, False])
@@ -130,10 +148,57 @@ def test_a_tower_says_the_same_of_trimmed_histories(config: TowerConfig) -> None
     assert torch.allclose(whole, cut, atol=1e-6)
 
 
+@pytest.mark.parametrize("config", EACH.values(), ids=EACH)
+def test_what_history_dropout_hides_does_not_reach_the_vector(config: TowerConfig) -> None:
+    tower, _, content, features = towers(replace(config, history_dropout=0.9, dropout=0.0))
+    arrays = features.arrays()
+    other = {name: array.copy() for name, array in arrays.items()}
+    chose = arrays["history"][:, 0] != 0
+    other["history"][chose, 0] = 2 + (arrays["history"][chose, 0] + 5) % len(content)
+    other["history_kinds"][chose, 0] += 1
+    other["history_ages"][chose, 0] += 3
+    tower.train()
+    with torch.no_grad():
+        torch.manual_seed(4)
+        is_hidden = chose & (tower._kept(tensors(arrays)["history"])[:, 0] == 0).numpy()
+        vectors = []
+        for changed in (arrays, other):
+            torch.manual_seed(4)
+            vectors.append(tower(**tensors(changed)))
+    same = (vectors[0] - vectors[1]).abs().amax(dim=1).numpy() < 1e-6
+    assert 0 < is_hidden.sum() < chose.sum()
+    assert same[is_hidden].all()
+    assert not same[chose & ~is_hidden].any()
+
+
+def test_attention_answers_from_the_newest_event_that_is_left() -> None:
+    """As if the hidden ones had never happened."""
+    tower, _, _, _ = towers(EACH["attention"])
+    attention = tower.attention
+    assert attention is not None
+    events = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 4, 16)).astype(np.float32))
+    ages = torch.tensor([[1, 2, 3, 4]])
+    with torch.no_grad():
+        without_newest = attention(events, ages, torch.tensor([[False, True, True, True]]))
+        never_happened = attention(events[:, 1:], ages[:, 1:], torch.ones(1, 3, dtype=torch.bool))
+        nothing_left = attention(events, ages, torch.zeros(1, 4, dtype=torch.bool))
+    assert torch.allclose(without_newest, never_happened, atol=1e-6)
+    assert not nothing_left.any()
+
+
 def test_hidden_layers_halve_down_to_the_dim() -> None:
     config = TowerConfig(dim=16, hidden=64)
     widths = [layer.out_features for layer in CandidateTower(3, config).hidden if isinstance(layer, nn.Linear)]
     assert widths == [64, 32, 16]
+
+
+@pytest.mark.parametrize("hidden", [8, 16])
+def test_hidden_no_wider_than_the_dim_is_one_linear_layer_and_no_dropout(hidden: int) -> None:
+    config = TowerConfig(dim=16, hidden=hidden)
+    for tower in (QueryTower(3, config), CandidateTower(3, config)):
+        (only,) = tower.hidden
+        assert isinstance(only, nn.Linear)
+        assert only.out_features == 16
 
 
 def test_ids_are_hidden_in_training_only() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +21,8 @@ from retrieval.features import encode_states
 from retrieval.log_q import draw_probabilities
 from retrieval.query_state import QueryState
 from retrieval.towers import QueryTower
-from retrieval.train import EpochDone, train_retriever, train_towers
-from retrieval.training_errors import NotFinite, TrainingStopped
+from retrieval.train import EpochDone, StepDone, train_retriever, train_towers
+from retrieval.training_errors import MissingValue, NoPositives, NotFinite, TrainingStopped
 from tests.retrieval.worlds import SMALL, UNTIL, catalogue, positives
 
 
@@ -108,7 +109,29 @@ def vector_of(artefact: RetrieverArtefact, state: QueryState) -> np.ndarray:
 )
 @pytest.mark.usefixtures("without_export")
 def test_a_world_of_two_tastes_is_recovered(config: TwoTowerConfig) -> None:
-    artefact = learn(config)
+    assert_two_tastes(learn(config))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        training(),
+        training(negatives=Negatives.SAMPLED, uniform_negatives=16, hard_negatives=2, hard_skip=1, hard_window=6),
+        training(negatives=Negatives.GRAMIAN, uniform_negatives=16, epochs=25, gramian_rate=0.2, gramian_weight=3.0),
+        replace(SMALL, towers=replace(SMALL.towers, encoder=Encoder.ATTENTION)),
+        LASTING,
+    ],
+    ids=["all negatives", "hard", "averaged gramian", "attention", "lasting taste"],
+)
+@pytest.mark.usefixtures("without_export")
+def test_two_tastes_are_recovered_in_the_precision_of_a_gpu(
+    config: TwoTowerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "_precision", lambda device: torch.autocast(device.type, dtype=torch.bfloat16))
+    assert_two_tastes(learn(config))
+
+
+def assert_two_tastes(artefact: RetrieverArtefact) -> None:
     assert share_of_own_kind(artefact, [100, 104, 108, 112], kind=0) >= 0.9
     assert share_of_own_kind(artefact, [101, 105, 109, 113], kind=1) >= 0.9
 
@@ -183,6 +206,73 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_result(config: TwoTower
     assert not checkpoint.exists()
 
 
+def stopped_after_two_epochs(checkpoint: Path) -> None:
+    seen: list[EpochDone] = []
+    with pytest.raises(TrainingStopped):
+        learn(checkpoint=checkpoint, on_epoch=seen.append, should_stop=lambda: len(seen) == 2)
+    assert checkpoint.exists()
+
+
+def renamed(items: pa.Table) -> pa.Table:
+    """A catalogue of the same size, other ids, and of the same choices."""
+    return items.set_column(0, "item_id", pc.add(items["item_id"], 1))
+
+
+@pytest.mark.parametrize(
+    ("config", "items", "table", "options"),
+    [
+        (training(seed=1), catalogue(), positives(), {}),
+        (training(temperature=0.1), catalogue(), positives(), {}),
+        (SMALL, renamed(catalogue()), positives(), {}),
+        (SMALL, catalogue(30), positives(), {}),
+        (SMALL, catalogue(), positives(seed=1), {}),
+        (SMALL, catalogue(), positives(), {"until": UNTIL + timedelta(hours=1)}),
+        (SMALL, catalogue(), positives(), {"validation": positives()}),
+    ],
+    ids=["seed", "temperature", "other items", "more items", "other rows", "window", "validation"],
+)
+@pytest.mark.usefixtures("without_export")
+def test_a_checkpoint_of_another_training_is_not_gone_on_from(
+    config: TwoTowerConfig, items: pa.Table, table: pa.Table, options: dict[str, Any], tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "training.pt"
+    stopped_after_two_epochs(checkpoint)
+    seen: list[EpochDone] = []
+    with pytest.raises(TrainingStopped):
+        train_retriever(
+            [table],
+            items,
+            config,
+            **({"until": UNTIL} | options),
+            checkpoint=checkpoint,
+            on_epoch=seen.append,
+            should_stop=lambda: bool(seen),
+        )
+    assert [done.epoch for done in seen] == [1]
+
+
+@pytest.mark.usefixtures("without_export")
+def test_a_checkpoint_of_another_beginning_is_not_gone_on_from(tmp_path: Path) -> None:
+    before = learn(training(epochs=1))
+    stopped_after_two_epochs(tmp_path / "training.pt")
+    seen: list[EpochDone] = []
+    learn(checkpoint=tmp_path / "training.pt", warm_start=before, on_epoch=seen.append)
+    assert [done.epoch for done in seen] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.usefixtures("without_export")
+def test_every_step_is_told_and_an_epoch_ends_where_it_was_expected_to() -> None:
+    steps: list[StepDone] = []
+    epochs: list[EpochDone] = []
+    learn(training(epochs=2), on_step=steps.append, on_epoch=epochs.append)
+    for done in epochs:
+        rows = [step.rows for step in steps if step.epoch == done.epoch]
+        assert rows == sorted(set(rows))
+        assert rows[-1] == done.rows
+    assert {(step.epochs, step.expected_rows) for step in steps} == {(2, 360)}
+    assert steps[-1].rows == 360
+
+
 @pytest.mark.usefixtures("without_export")
 def test_averaged_weights_are_the_exponential_average_over_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[torch.Tensor] = []
@@ -253,6 +343,93 @@ def test_a_warm_start_from_towers_of_another_size_is_refused() -> None:
 def test_a_loss_that_is_no_number_is_named() -> None:
     with pytest.raises(NotFinite, match="learning_rate"):
         learn(training(learning_rate=1e30))
+
+
+def break_after(monkeypatch: pytest.MonkeyPatch, epoch: int, value: float) -> None:
+    """The last step of an epoch, counted from 0, leaves `value` in the candidate tower; its loss is an ordinary one."""
+    run_epoch = train._run_epoch
+
+    def broken(towers: train._Towers, objective: Any, number: int, *others: Any) -> tuple[float, int]:
+        told = run_epoch(towers, objective, number, *others)
+        if number == epoch:
+            with torch.no_grad():
+                for weights in towers.candidate.parameters():
+                    weights.fill_(value)
+        return told
+
+    monkeypatch.setattr(train, "_run_epoch", broken)
+
+
+FREE = replace(SMALL, towers=replace(SMALL.towers, unit_norm=False))
+
+
+@pytest.mark.parametrize(("value", "said"), [(float("nan"), "after epoch 6"), (1e20, "Vectors of items")])
+@pytest.mark.usefixtures("without_export")
+def test_what_the_last_step_broke_is_named(monkeypatch: pytest.MonkeyPatch, value: float, said: str) -> None:
+    break_after(monkeypatch, 5, value)
+    with pytest.raises(NotFinite, match=f"{said}.*Lower learning_rate"):
+        learn(FREE)
+
+
+@pytest.mark.parametrize(("value", "said"), [(float("nan"), "after epoch 3"), (1e20, "later window")])
+@pytest.mark.usefixtures("without_export")
+def test_a_broken_epoch_is_no_best_epoch(monkeypatch: pytest.MonkeyPatch, value: float, said: str) -> None:
+    break_after(monkeypatch, 2, value)
+    seen: list[EpochDone] = []
+    with pytest.raises(NotFinite, match=f"{said}.*Lower learning_rate"):
+        learn(FREE, validation=positives(), on_epoch=seen.append)
+    assert len(seen) == 2
+
+
+@pytest.mark.usefixtures("without_export")
+def test_a_broken_epoch_is_not_what_the_next_attempt_goes_on_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "training.pt"
+    with monkeypatch.context() as patch:
+        break_after(patch, 2, float("nan"))
+        with pytest.raises(NotFinite):
+            learn(checkpoint=checkpoint, validation=positives())
+    seen: list[EpochDone] = []
+    learn(checkpoint=checkpoint, validation=positives(), on_epoch=seen.append)
+    assert seen[0].epoch == 3
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        training(negatives=Negatives.SAMPLED, uniform_negatives=0),  # one a day: each would be alone in its batch
+        training(half_life_days=0.01),  # too old to be drawn
+    ],
+    ids=["alone", "old"],
+)
+@pytest.mark.usefixtures("without_export")
+def test_positives_that_never_make_a_batch_are_nothing_to_learn_from(config: TwoTowerConfig, tmp_path: Path) -> None:
+    table = positives(num_readers=4, each=5)
+    days = [UNTIL - timedelta(days=1 + place) for place in range(20)]
+    lonely = table.set_column(2, "happened_at", pa.array(days, table.schema.field(2).type))
+    with pytest.raises(NoPositives, match="refresh_interval_h"):
+        learn(config, lonely, checkpoint=tmp_path / "training.pt")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["reader_id", "item_id", "happened_at", "state_at", "history"])
+@pytest.mark.parametrize("later", [False, True], ids=["learned from", "validation"])
+def test_a_row_that_does_not_say_who_what_or_when_is_named(name: str, later: bool) -> None:
+    table = positives()
+    place = table.column_names.index(name)
+    nothing = [None] if name == "history" else None
+    values = [nothing, *table[name].to_pylist()[1:]]
+    broken = table.set_column(place, name, pa.array(values, table.schema.field(name).type))
+    with pytest.raises(MissingValue, match=f"1 values of {name} are null"):
+        learn(table=table if later else broken, validation=broken if later else None)
+
+
+def test_an_item_of_the_catalogue_without_an_id_is_named() -> None:
+    items = catalogue()
+    ids = pa.array([None, *items["item_id"].to_pylist()[1:]], pa.int64())
+    with pytest.raises(MissingValue, match="item_id"):
+        train_retriever([positives()], items.set_column(0, "item_id", ids), SMALL, until=UNTIL)
 
 
 @pytest.mark.usefixtures("without_export")

@@ -6,15 +6,19 @@ import argparse
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
 
 from recsite import clock
+
+if TYPE_CHECKING:
+    from retrieval.train import StepDone
 
 NOT_PROMOTED = 1
 WRONG_USAGE = 2
@@ -31,7 +35,7 @@ examples:
 what it does:
   Reads what readers chose, trains a retriever and a ranker (or a ranker alone), measures the pair against the live
   release and against popularity on a later window, and lets it go live if it passes the gate. A dry run stops before
-  anything is stored. Progress goes to stderr, the outcome to stdout.
+  anything is stored. Progress goes to stderr, on a terminal with a bar for each epoch, the outcome to stdout.
 
 exit codes:
   0  a release went live (in a dry run: would have), or there was nothing new to learn from
@@ -65,7 +69,7 @@ class Command(BaseCommand):
         from recsite.training.runs import AlreadyTraining  # noqa: PLC0415
 
         try:
-            with _told_to_stop():
+            with _told_to_stop(), closing(_Progress()) as progress:
                 outcome = retrain(
                     options["kind"],
                     now=options["now"] or clock.now(),
@@ -73,13 +77,42 @@ class Command(BaseCommand):
                     dry_run=options["dry_run"],
                     size=options["size"],
                     why_less_data=options["less_data"],
-                    echo=lambda text: print(text, file=sys.stderr, flush=True),
+                    echo=progress.say,
+                    on_step=progress.step,
                 )
         except AlreadyTraining as busy:
             raise CommandError(str(busy), returncode=BUSY) from busy
         if not outcome.succeeded:
             raise CommandError(outcome.text, returncode=NOT_PROMOTED)
         self.stdout.write(outcome.text)
+
+
+class _Progress:
+    """Lines on stderr; on a terminal also a bar for the epoch under way, until the line that says what came of it."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+
+    def say(self, text: str) -> None:
+        self.close()
+        print(text, file=sys.stderr, flush=True)
+
+    def step(self, done: StepDone) -> None:
+        if self._bar is None:
+            self._bar = tqdm(
+                unit=" rows",
+                unit_scale=True,
+                leave=False,
+                disable=not sys.stderr.isatty(),
+                desc=f"epoch {done.epoch} of {done.epochs}",
+                total=done.expected_rows,
+            )
+        self._bar.update(done.rows - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
 
 @contextmanager

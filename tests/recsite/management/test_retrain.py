@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import signal
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from recsite.models import TrainingRun
 from recsite.training import rounds
 from recsite.training.rounds import Round
 from recsite.training.runs import AlreadyTraining
+from retrieval.train import StepDone
 
 State = TrainingRun.State
 
@@ -82,6 +84,42 @@ def test_nothing_new_to_learn_from_is_no_failure(asked: dict[str, Any]) -> None:
 def test_a_moment_without_offset_is_refused(asked: dict[str, Any], moment: str) -> None:
     with pytest.raises(CommandError, match="--now"):
         output_of("--now", moment)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+STEPS = [StepDone(1, 2, 300, 700), StepDone(1, 2, 700, 700), StepDone(2, 2, 300, 700)]
+
+
+def trains_two_epochs(_kind: str, *, echo: Any, on_step: Any, **_: Any) -> Round:
+    on_step(STEPS[0])
+    on_step(STEPS[1])
+    echo("epoch 1 of 2: loss 1.000")
+    on_step(STEPS[2])
+    return Round(State.PROMOTED, "Release 7 went live.")
+
+
+def test_on_a_terminal_a_bar_shows_the_epoch_and_makes_room_for_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(rounds, "retrain", trains_two_epochs)
+    assert output_of() == "Release 7 went live.\n"
+    shown = terminal.getvalue()
+    assert shown.index("epoch 1 of 2:   0%") < shown.index("epoch 1 of 2: loss") < shown.index("epoch 2 of 2:   0%")
+    begun = shown.index("epoch 1 of 2: loss")
+    assert shown[begun - 1] == "\r"  # the bar was wiped off its line
+    assert not shown.split("\r")[-1].strip()
+
+
+def test_without_a_terminal_there_are_lines_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rounds, "retrain", trains_two_epochs)
+    output_of()
+    assert capsys.readouterr().err == "epoch 1 of 2: loss 1.000\n"
 
 
 def test_sigterm_ends_it_like_an_exception_and_only_while_it_trains(

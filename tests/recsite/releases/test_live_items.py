@@ -49,6 +49,43 @@ def test_hidden_item_is_gone_and_comes_back(files: ArtefactStore) -> None:
     assert item_id in named(shelf())
 
 
+def test_past_a_tenth_of_hidden_items_the_index_is_built_anew_beside_what_serves(files: ArtefactStore) -> None:
+    go_live(files)
+    shelf().refresh(now=AT)
+    assert not shelf().rebuild()
+    for item_id in (100, 101, 102):
+        hide(item_id)
+    shelf().refresh(now=AT)
+    before = shelf().current()
+
+    assert shelf().rebuild()
+    after = shelf().current()
+    assert before is not None
+    assert after is not None
+    assert before.funnel.stage.index.needs_rebuild
+    assert after.funnel.stage.item_ids.tolist() == list(range(103, 124))
+    assert not shelf().rebuild()
+    hide(103)
+    shelf().refresh(now=AT)
+    assert 103 not in named(shelf())
+
+
+def test_an_index_that_cannot_be_built_anew_leaves_what_serves(
+    files: ArtefactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_held: object) -> None:
+        raise MemoryError("no room for another index")
+
+    monkeypatch.setattr("recsite.releases.live.rebuilt", fails)
+    go_live(files)
+    shelf().refresh(now=AT)
+    before = named(shelf())
+
+    assert not shelf().rebuild()
+    assert "no room" in shelf().trouble
+    assert named(shelf()) == before
+
+
 def test_deleted_item_is_gone(files: ArtefactStore) -> None:
     go_live(files)
     shelf().refresh(now=AT)

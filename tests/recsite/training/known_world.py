@@ -77,7 +77,7 @@ def fused(*_of_a_lesson: Any) -> RankerArtefact:
 
 
 def trained_in_no_time(
-    _history: History, until: datetime, _size: str, _say: Any, *, shadow: FittedStage | None = None
+    _history: History, until: datetime, _size: str, _say: Any, *, shadow: FittedStage | None = None, on_step: Any = None
 ) -> FittedStage:
     """In place of `recsite.training.pair.train_stage`: what `small_fitted` learned, said to be of before `until`."""
     fitted = small_fitted()
