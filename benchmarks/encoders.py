@@ -1,76 +1,116 @@
-"""Two ways to read a history, and what a query vector loses while it waits.
+"""What self-attention adds to the means over a history, and what a query vector loses while it waits.
+
+The towers always pool a history into learned weighted means; `Encoder.ATTENTION` puts causal self-attention beside
+them. So the two that are compared are the means alone, and the means with attention.
 
 Protocol B of `benchmarks.retrieval_protocols`. A vector computed some hours ago knows nothing of those hours, neither
 what was chosen in them nor what time it is now; what was seen meanwhile is still not proposed.
+Finished trainings are kept (`--resume`), so that a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks.report import Report, progress
-from benchmarks.retrieval_options import add_data, dataset_of
+from benchmarks.retrieval_options import add_data, add_store, dataset_of
 from benchmarks.retrieval_ours import CONFIG, TwoTower, trained
 from benchmarks.retrieval_protocols import Queries, RowLists, Scorer, Split, splits
-from benchmarks.retrieval_ratings import Ratings
-from benchmarks.retrieval_results import Outcome, evaluate
-from retrieval.config import Encoder
+from benchmarks.retrieval_ratings import DataError, Ratings
+from benchmarks.retrieval_results import Result, evaluate
+from benchmarks.retrieval_store import Store
+from retrieval.config import Encoder, TwoTowerConfig
 from retrieval.metrics import Interval, paired_bootstrap, seed_spread
 
+PROTOCOL = "B"
 HOURS = (0, 1, 6, 24)
 METRICS = ("ndcg@10", "recall@100")
+NAMES = {Encoder.MEAN: "means alone", Encoder.ATTENTION: "means and attention"}
 ATTENTION_LENGTH = 30
 _SMALL_EPOCHS = 2
+_HEADER = (
+    "encoder, age of its vector",
+    *METRICS,
+    "lost of ndcg@10",
+    "lost an hour since the age above",
+    "seed spread",
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """One encoder with every seed. outcomes: by hours of age, one a seed."""
+    """One encoder. results: one a seed, with an outcome for each of `HOURS`."""
 
     encoder: Encoder
-    fit_s: list[float]
-    outcomes: dict[int, list[Outcome]]
+    results: list[Result]
 
     def values(self, hours: int, metric: str) -> np.ndarray:
         """(seeds, readers)."""
-        return np.stack([outcome.by_reader[metric] for outcome in self.outcomes[hours]])
+        place = HOURS.index(hours)
+        return np.stack([result.outcomes[place].by_reader[metric] for result in self.results])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     parser.add_argument("--seeds", type=int, nargs="+", help="training seeds (default 0 1, small 0)")
+    add_store(parser, "encoders")
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    dataset = dataset_of(arguments.data, small=arguments.small, num_readers=300)
+    try:
+        dataset = dataset_of(arguments.data, small=arguments.small, num_readers=300)
+        split = splits(dataset, PROTOCOL)[0]
+    except DataError as wrong:
+        print(wrong, file=sys.stderr)
+        raise SystemExit(2) from wrong
     seeds = arguments.seeds or ([0] if arguments.small else [0, 1])
     epochs = _SMALL_EPOCHS if arguments.small else CONFIG.training.epochs
-    split = splits(dataset, "B")[0]
-    fitted = [_fit(dataset, split, encoder, seeds, epochs) for encoder in Encoder]
-    return _report(dataset, seeds, *fitted)
+    store = Store(arguments.resume, f"{dataset.fingerprint} {_code()}")
+    if arguments.fresh:
+        store.forget()
+    progress(f"{dataset.name}: {len(Encoder) * len(seeds)} trainings; results are kept in {store.folder}")
+    return report(dataset, seeds, *(_fitted(dataset, split, store, encoder, seeds, epochs) for encoder in Encoder))
 
 
-def _fit(dataset: Ratings, split: Split, encoder: Encoder, seeds: Sequence[int], epochs: int) -> Fitted:
+def _fitted(  # noqa: PLR0917 - what a training is made of, and where it is kept
+    dataset: Ratings, split: Split, store: Store, encoder: Encoder, seeds: Sequence[int], epochs: int
+) -> Fitted:
     config = replace(
         CONFIG,
         towers=replace(CONFIG.towers, encoder=encoder, attention_length=ATTENTION_LENGTH),
         training=replace(CONFIG.training, epochs=epochs),
     )
-    fit_s = []
-    outcomes: dict[int, list[Outcome]] = {hours: [] for hours in HOURS}
+    key = f"encoders-{hashlib.sha256(repr(config).encode()).hexdigest()[:16]}"
+    results = []
     for seed in seeds:
-        progress(f"{encoder}, seed {seed}: training")
-        begun = time.perf_counter()
-        scorer = TwoTower(dataset, trained(dataset, split, seed, config))
-        fit_s.append(time.perf_counter() - begun)
-        for hours in HOURS:
-            outcomes[hours].append(evaluate(dataset, split, Waited(dataset, scorer, hours)))
-    return Fitted(encoder, fit_s, outcomes)
+        result = store.result(PROTOCOL, key, seed, ours=True)
+        if result is None:
+            progress(f"{NAMES[encoder]}, seed {seed}: training")
+            result = _trained(dataset, split, config, seed, key)
+            store.keep(result, ours=True)
+        results.append(result)
+    return Fitted(encoder, results)
+
+
+def _trained(dataset: Ratings, split: Split, config: TwoTowerConfig, seed: int, key: str) -> Result:
+    begun = time.perf_counter()
+    scorer = TwoTower(dataset, trained(dataset, split, seed, config))
+    fitted = time.perf_counter()
+    outcomes = tuple(evaluate(dataset, split, Waited(dataset, scorer, hours)) for hours in HOURS)
+    return Result(PROTOCOL, key, seed, {}, fitted - begun, time.perf_counter() - fitted, outcomes)
+
+
+def _code() -> str:
+    """A digest of how a training is asked; what it is told is in its own key."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,33 +140,66 @@ def earlier(dataset: Ratings, queries: Queries, hours: int) -> Queries:
     return replace(queries, at_s=at_s, history=history)
 
 
-def _report(dataset: Ratings, seeds: list[int], mean: Fitted, attention: Fitted) -> Report:
-    table: list[Sequence[str]] = [("encoder, age of its vector", *METRICS, "lost of ndcg@10", "seed spread")]
-    results: dict[str, object] = {"data": dataset.name, "protocol": "B", "attention_length": ATTENTION_LENGTH}
+def lost_an_hour(by_age: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The slope of a least-squares line through all ages, turned round: what an hour of age costs on average.
+
+    by_age: hours -> values of any one shape, which the result has too.
+    """
+    hours = np.array(list(by_age), np.float64)
+    away = hours - hours.mean()
+    return -np.tensordot(away, np.stack(list(by_age.values())), axes=1) / (away**2).sum()
+
+
+def report(dataset: Ratings, seeds: Sequence[int], mean: Fitted, attention: Fitted) -> Report:
+    table: list[Sequence[str]] = [_HEADER]
+    results: dict[str, object] = {"data": dataset.name, "protocol": PROTOCOL, "attention_length": ATTENTION_LENGTH}
     for one in (mean, attention):
-        ages: dict[str, dict[str, object]] = {}
-        for hours in HOURS:
-            figures = {metric: round(float(np.nanmean(one.values(hours, metric))), 4) for metric in METRICS}
-            spread = seed_spread(one.values(hours, "ndcg@10"))
-            lost = paired_bootstrap(one.values(0, "ndcg@10"), one.values(hours, "ndcg@10"), seed=0)
-            ages[f"{hours}h"] = {**figures, "ndcg@10_lost": _told(lost), "seed_spread": _number(spread)}
-            told = "" if hours == 0 else _text(lost)
-            cells = [f"{figures[metric]:.4f}" for metric in METRICS]
-            table.append((f"{one.encoder}, {hours} h", *cells, told, "" if np.isnan(spread) else f"{spread:.4f}"))
-        results[str(one.encoder)] = {"fit_s": [round(seconds, 1) for seconds in one.fit_s], "by_age": ages}
-    gained = paired_bootstrap(attention.values(0, "ndcg@10"), mean.values(0, "ndcg@10"), seed=0)
-    results["attention_minus_mean_ndcg@10"] = _told(gained)
-    table.append(("attention less mean", _text(gained), "", "", ""))
-    return Report("encoders", seeds, results, [], table)
+        ages, lines = _by_age(one)
+        slope = _interval(lost_an_hour({hours: one.values(hours, "ndcg@10") for hours in HOURS}))
+        lines.append((f"{NAMES[one.encoder]}, an hour of age (slope)", "", "", "", _text(slope, 5), ""))
+        table += lines
+        results[NAMES[one.encoder]] = {
+            "fit_s": [round(result.fit_s, 1) for result in one.results],
+            "by_age": ages,
+            "ndcg@10_lost_an_hour": _told(slope, 6),
+        }
+    gained = _interval(attention.values(0, "ndcg@10"), mean.values(0, "ndcg@10"))
+    results["what_attention_adds_ndcg@10"] = _told(gained)
+    table.append(("means and attention less means alone, 0 h", _text(gained), "", "", "", ""))
+    return Report("encoders", list(seeds), results, [], table)
 
 
-def _told(interval: Interval) -> dict[str, float]:
-    return {name: round(getattr(interval, name), 5) for name in ("mean", "low", "high")}
+def _by_age(one: Fitted) -> tuple[dict[str, dict[str, object]], list[Sequence[str]]]:
+    ages: dict[str, dict[str, object]] = {}
+    lines: list[Sequence[str]] = []
+    before = 0
+    for hours in HOURS:
+        values = one.values(hours, "ndcg@10")
+        figures = {metric: round(float(np.nanmean(one.values(hours, metric))), 4) for metric in METRICS}
+        spread = seed_spread(values)
+        lost = _interval(one.values(0, "ndcg@10"), values)
+        hourly = _interval((one.values(before, "ndcg@10") - values) / max(hours - before, 1))
+        ages[f"{hours}h"] = {
+            **figures,
+            "ndcg@10_lost": _told(lost),
+            "ndcg@10_lost_an_hour_since_the_age_above": _told(hourly, 6),
+            "seed_spread": None if np.isnan(spread) else round(spread, 5),
+        }
+        losses = ("", "") if hours == 0 else (_text(lost), _text(hourly, 5))
+        cells = [f"{figures[metric]:.4f}" for metric in METRICS]
+        lines.append((f"{NAMES[one.encoder]}, {hours} h", *cells, *losses, "" if np.isnan(spread) else f"{spread:.4f}"))
+        before = hours
+    return ages, lines
 
 
-def _text(interval: Interval) -> str:
-    return f"{interval.mean:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
+def _interval(ours: np.ndarray, theirs: np.ndarray | None = None) -> Interval:
+    """Of the one less the other, or less nothing. Both (seeds, readers)."""
+    return paired_bootstrap(ours, 0 * ours if theirs is None else theirs, seed=0)
 
 
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else round(value, 5)
+def _told(interval: Interval, digits: int = 5) -> dict[str, float]:
+    return {name: round(getattr(interval, name), digits) for name in ("mean", "low", "high")}
+
+
+def _text(interval: Interval, digits: int = 4) -> str:
+    return f"{interval.mean:+.{digits}f} ({interval.low:+.{digits}f} to {interval.high:+.{digits}f})"

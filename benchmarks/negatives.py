@@ -2,8 +2,9 @@
 
 Protocol B of `benchmarks.retrieval_protocols`, with small towers. Each choice with 16, 64 and 512 columns beside the
 positive gets the same number of trials of one random search on the validation events, the best of them is trained
-with several seeds and asked once of the test. "Equal examples": the same epochs for all. "Equal time": as many epochs
-as fit into the processor time of the reference with 64 columns.
+with several seeds and asked once of the test. "Equal examples": epochs that draw as many rows. "Equal time": as many
+epochs as come nearest to the processor time of the reference with 64 columns, by a clock of its own: what an epoch of
+each row costs, all of them in turn (`benchmarks.negatives_clock`).
 Finished trainings are kept (`--resume`), so that a run that was stopped goes on where it was.
 """
 
@@ -20,19 +21,23 @@ import numpy as np
 
 from benchmarks import negatives_training
 from benchmarks.measured_import import peak_rss_mb
-from benchmarks.negatives_choices import BASE, CHOICES, REFERENCE, SIZES, Choice
-from benchmarks.negatives_grid import Grid, Plan, Row, processes
+from benchmarks.negatives_choices import BASE, CHOICES, REFERENCE, SIZES, Choice, Draw
+from benchmarks.negatives_clock import ROUNDS
+from benchmarks.negatives_grid import Grid, Plan, Row, equal_epochs, processes
 from benchmarks.negatives_results import comparisons, described, told
 from benchmarks.negatives_tables import table
-from benchmarks.negatives_training import PROTOCOL
+from benchmarks.negatives_training import PROTOCOL, rows_an_epoch
 from benchmarks.report import Report, at_most, progress
 from benchmarks.retrieval_options import add_data, add_store, dataset_of
 from benchmarks.retrieval_protocols import splits
 from benchmarks.retrieval_ratings import DataError, Ratings
 from benchmarks.retrieval_states import DISLIKED
 from benchmarks.retrieval_store import Store
+from retrieval.config import ConfigError
 
 _MINUTES, _SMALL_MINUTES = 240, 10
+_MOST_EPOCHS = 20
+"""Times the plan's: where age leaves fewer examples to an epoch, a choice is left out."""
 _STEP_S, _READ_S = 0.04, 4e-5
 """A step, and an event read and asked, on the machine this was written on: for a first guess at the time it takes."""
 
@@ -64,15 +69,17 @@ def run(arguments: argparse.Namespace) -> Report:
     store = Store(arguments.resume, f"{dataset.fingerprint} {_code()}")
     if arguments.fresh:
         store.forget()
-    guess = plan.trainings * _guess_s(dataset, plan) / arguments.workers / 60
+    guess = _guess_s(dataset, plan) / arguments.workers / 60
     progress(
-        f"{dataset.name}: {plan.trainings} trainings and a few of equal time on {arguments.workers} processes, about "
-        f"{guess:.0f} minutes on two quiet cores; results are kept in {store.folder}"
+        f"{dataset.name}: {plan.trainings} trainings, a clock of {ROUNDS} rounds and at most {plan.in_time} trainings "
+        f"of equal time on {arguments.workers} processes, about {guess:.0f} minutes on two quiet cores; results are "
+        f"kept in {store.folder}"
     )
     with processes(arguments.workers) as executor:
         grid = Grid(dataset, store, executor)
         rows = grid.measure(plan)
-    minutes = sum(one.fit_s + one.ask_s for one in grid.results.values()) / arguments.workers / 60
+    clock_s = sum(one.fit_s for one in grid.rounds)
+    minutes = (sum(one.fit_s + one.ask_s for one in grid.results.values()) + clock_s) / arguments.workers / 60
     results = {
         "data": dataset.name,
         "readers": len(np.unique(dataset.interactions.reader_ids)),
@@ -83,6 +90,7 @@ def run(arguments: argparse.Namespace) -> Report:
         "rows_a_step": BASE.training.batch_size,
         "left_out": left_out,
         "minutes_of_work": round(minutes, 2),
+        "minutes_of_the_clock": round(clock_s / arguments.workers / 60, 2),
         "workers": arguments.workers,
         "trainings": len(grid.results),
         "trainings_of_earlier_runs": grid.reused,
@@ -123,16 +131,23 @@ def affordable(plan: Plan, dataset: Ratings) -> tuple[Plan, dict[str, str]]:
             left_out[choice.name] = "no ratings of 1 or 2"
         if not choice.sized and dataset.num_items > most_items:
             left_out[choice.name] = f"{dataset.num_items:,} items; at most {most_items:,} are affordable"
+        try:
+            choice.config(sizes[-1], Draw(0.5, 0.5, 1.0), epochs=1, seed=0).training.negatives_for(dataset.num_items)
+        except ConfigError as too_large:
+            left_out[choice.name] = str(too_large)
+        if equal_epochs(dataset, choice, plan.epochs) > _MOST_EPOCHS * plan.epochs:
+            left_out[choice.name] = f"as many examples would take more than {_MOST_EPOCHS} times the epochs"
         return choice.name not in left_out
 
     return replace(plan, sizes=sizes, choices=[choice for choice in plan.choices if possible(choice)]), left_out
 
 
 def _guess_s(dataset: Ratings, plan: Plan) -> float:
-    training = BASE.training
-    events = np.unique(dataset.interactions.reader_ids, return_counts=True)[1]
-    steps = plan.epochs * np.minimum(events, training.most_per_reader).sum() / training.batch_size
-    return float(steps * _STEP_S + len(dataset) * _READ_S)
+    """Of one process for all."""
+    epoch_s = rows_an_epoch(dataset, BASE) / BASE.training.batch_size * _STEP_S
+    read_s = len(dataset) * _READ_S
+    trainings = plan.trainings + plan.in_time
+    return trainings * (plan.epochs * epoch_s + read_s) + ROUNDS * len(plan.rows()) * (epoch_s + read_s)
 
 
 def _code() -> str:

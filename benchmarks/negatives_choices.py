@@ -24,6 +24,8 @@ a step has as many rows for every choice and size. The last batch of an interval
 than 512 others."""
 
 _GRAMIAN_RATE = 0.1
+_HALF_LIFE_DAYS, _MOST_PER_READER = 30.0, 50
+"""The defaults of `TrainingConfig`. Positives of the other rows lose no weight with age, a reader gives at most 25."""
 _HARD_WINDOW = 100
 
 
@@ -140,6 +142,10 @@ CHOICES: Sequence[Choice] = (
     Choice(
         "in-batch, logQ but for the positive", lambda n, _: _in_batch(n, positive_correction=PositiveCorrection.NONE)
     ),
+    Choice(
+        "in-batch, logQ, positive with its copies",
+        lambda n, _: _in_batch(n, positive_correction=PositiveCorrection.OWN),
+    ),
     Choice("in-batch, logQ streaming", lambda n, _: _in_batch(n, streaming_rate=RATE)),
     STRENGTH,
     PRIOR,
@@ -152,6 +158,8 @@ CHOICES: Sequence[Choice] = (
         knob_range=Range(0.03, 1.0, log=True),
         dislikes=True,
     ),
+    Choice("in-batch, logQ, half-life of 30 days", lambda n, _: _in_batch(n, half_life_days=_HALF_LIFE_DAYS)),
+    Choice("in-batch, logQ, 50 of a reader", lambda n, _: _in_batch(n, most_per_reader=_MOST_PER_READER)),
     Choice("Gramian", _gramian, knob="penalty", knob_range=_PENALTY, tempered=False),
     Choice(
         "Gramian, averaged",

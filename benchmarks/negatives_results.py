@@ -28,7 +28,9 @@ def described(row: Row) -> dict[str, Any]:
         "columns": row.columns,
         "settings": _settings(row),
         "validation_ndcg@10": [round(value, 5) for value in row.trials],
-        "train_s": round(row.step_s, 2),
+        "train_s": round(row.train_s, 2),
+        "first_epoch_s": round(row.pace.first_s, 3),
+        "later_epoch_s": round(row.pace.later_s, 3),
     }
     return found | {budget: _worth(results(row)) for budget, results in BUDGETS.items()}
 

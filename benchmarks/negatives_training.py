@@ -20,7 +20,8 @@ from benchmarks.retrieval_states import positives_before, query_table
 from retrieval.config import TwoTowerConfig
 from retrieval.features import QueryFeatures, encode_table
 from retrieval.popularity_prior import extend_candidates, extend_query, log_prior
-from retrieval.train import EpochDone, TrainedTowers, train_towers
+from retrieval.spool import DAY_S
+from retrieval.train import TrainedTowers, train_towers
 
 PROTOCOL = "B"
 _ROWS_AT_ONCE = 1024
@@ -47,20 +48,37 @@ class Cell:
 
 
 def do(dataset: Ratings, cell: Cell) -> Result:
-    """settings: train_s, processor seconds of the steps alone; epochs; peak_rss_mb of this process so far."""
+    """settings: epochs; peak_rss_mb of this process so far."""
+    split = _split(dataset, cell)
+    tables, until = positives(dataset, cell)
+    begun = time.perf_counter()
+    trained = train_towers(tables, dataset.items, cell.config, until=until)
+    fitted = time.perf_counter()
+    outcome = evaluate(dataset, split, Towers.of(dataset, split, trained, alpha=cell.alpha))
+    settings = {"epochs": cell.config.training.epochs, "peak_rss_mb": peak_rss_mb()}
+    seed = cell.config.training.seed
+    return Result(PROTOCOL, cell.key, seed, settings, fitted - begun, time.perf_counter() - fitted, (outcome,))
+
+
+def positives(dataset: Ratings, cell: Cell) -> tuple[list[pa.Table], datetime]:
+    """What the training reads, and the end of its window."""
     split = _split(dataset, cell)
     tables = positives_before(dataset, split.train_rows, cell.config.towers.history_length)
     if cell.dislikes:
         tables = [with_dislikes(table) for table in tables]
-    until = datetime.fromtimestamp(dataset.interactions.times_s[split.train_rows[-1]] + 1, UTC)
-    steps = _Steps()
-    begun = time.perf_counter()
-    trained = train_towers(tables, dataset.items, cell.config, until=until, on_epoch=steps.end, should_stop=steps.step)
-    fitted = time.perf_counter()
-    outcome = evaluate(dataset, split, Towers.of(dataset, split, trained, alpha=cell.alpha))
-    settings = {"train_s": steps.seconds, "epochs": cell.config.training.epochs, "peak_rss_mb": peak_rss_mb()}
-    seed = cell.config.training.seed
-    return Result(PROTOCOL, cell.key, seed, settings, fitted - begun, time.perf_counter() - fitted, (outcome,))
+    return tables, datetime.fromtimestamp(_until_s(dataset, split), UTC)
+
+
+def rows_an_epoch(dataset: Ratings, config: TwoTowerConfig) -> float:
+    """How many rows an epoch of the test's training draws, by weight, age and cap (`retrieval.spool.fill_spool`)."""
+    split, events, training = splits(dataset, PROTOCOL)[0], dataset.interactions, config.training
+    rows = split.train_rows
+    weights = events.weights[rows].astype(np.float64)
+    if training.half_life_days is not None:
+        ages_s = _until_s(dataset, split) - events.times_s[rows]
+        weights *= 0.5 ** (ages_s / DAY_S / training.half_life_days)
+    _, readers = np.unique(events.reader_ids[rows], return_inverse=True)
+    return float(np.minimum(np.bincount(readers, weights), training.most_per_reader).sum())
 
 
 def with_dislikes(table: pa.Table) -> pa.Table:
@@ -124,19 +142,5 @@ def _split(dataset: Ratings, cell: Cell) -> Split:
     return split.validation
 
 
-@dataclass
-class _Steps:
-    """Processor time from a training's first step to the end of its last epoch: what its loss costs, undisturbed by
-    whoever else uses the machine, and without reading and encoding, which are alike for all."""
-
-    begun_s: float | None = None
-    seconds: float = 0.0
-
-    def step(self) -> bool:
-        """Asked before each step; never stops one."""
-        if self.begun_s is None:
-            self.begun_s = time.process_time()
-        return False
-
-    def end(self, done: EpochDone) -> None:
-        self.seconds = time.process_time() - (self.begun_s or 0.0)
+def _until_s(dataset: Ratings, split: Split) -> float:
+    return float(dataset.interactions.times_s[split.train_rows[-1]] + 1)

@@ -40,7 +40,7 @@ _GOALS = {
 }
 _BEATEN_ON_B = ("iALS", "BPR", "EASE")
 _TRAINING_S, _PEAK_GIB = 300, 6
-_MINUTES, _MINUTES_A = 75, 25
+_MINUTES, _MINUTES_A, _MINUTES_OF_OTHERS = 75, 25, 40
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,10 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Report:
     try:
-        dataset = dataset_of(arguments.data, small=arguments.small)
+        return _measured(arguments)
     except DataError as wrong:
         print(wrong, file=sys.stderr)
         raise SystemExit(2) from wrong
+
+
+def _measured(arguments: argparse.Namespace) -> Report:
+    dataset = dataset_of(arguments.data, small=arguments.small)
     protocols = arguments.protocol or (PROTOCOLS[:3] if arguments.small else PROTOCOLS)
     seeds = arguments.seeds or ([0] if arguments.small else [0, 1, 2])
     store = Store(arguments.resume, dataset.fingerprint)
@@ -79,6 +83,8 @@ def report(
     goals.append(at_most("peak memory of this run, GiB", peak_gib, _PEAK_GIB))
     if dataset.name == MOVIELENS:
         goals += _time_goals(measured, minutes, protocols, seeds)
+    elif len(protocols) == len(seeds) == 1:
+        goals.append(at_most("minutes of work", minutes, _MINUTES_OF_OTHERS))
     results = {
         "data": dataset.name,
         "readers": len(np.unique(dataset.interactions.reader_ids)),
@@ -89,11 +95,22 @@ def report(
         "left_out": measured.left_out,
         "not_tuned": measured.untuned,
         "minutes_of_work": round(minutes, 2),
+        "longest_two_tower_training": _longest_training(measured),
         "results_of_earlier_runs": measured.reused,
         "peak_rss_gib": round(peak_gib, 3),
     }
     shown = table(found, TWO_TOWER, published=dataset.name == MOVIELENS)
     return Report("retrieval_quality", list(seeds), results, goals, shown)
+
+
+def _longest_training(measured: Measured) -> dict[str, float | None]:
+    """By the wall, as the goal has it, and beside it what all processors spent on it."""
+    trained = [one for one in measured.results if one.model == TWO_TOWER]
+    if not trained:
+        return {}
+    longest = max(trained, key=lambda one: one.fit_s)
+    cpu_s = longest.fit_cpu_s
+    return {"wall_s": round(longest.fit_s, 1), "cpu_s": None if cpu_s is None else round(cpu_s, 1)}
 
 
 def _movielens_goals(found: Sequence[Standing]) -> list[Goal]:

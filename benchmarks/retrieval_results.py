@@ -46,7 +46,8 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """One training and all that it was asked."""
+    """One training and all that it was asked. fit_s: by the clock on the wall, under whatever load.
+    fit_cpu_s: of all processors together, None where nobody counted."""
 
     protocol: str
     model: str
@@ -55,6 +56,7 @@ class Result:
     fit_s: float
     ask_s: float
     outcomes: tuple[Outcome, ...]
+    fit_cpu_s: float | None = None
 
 
 def evaluate(dataset: Ratings, split: Split, scorer: Scorer) -> Outcome:

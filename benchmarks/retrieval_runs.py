@@ -107,12 +107,12 @@ class _Runner:
             self.measured.reused += 1
             return
         settings = self._settings(task, model, seed)
-        begun = time.perf_counter()
+        begun, cpu_begun = time.perf_counter(), time.process_time()
         scorer = model.fit(self.dataset, task.given, seed=seed, **settings)
-        fitted = time.perf_counter()
+        fitted, fit_cpu_s = time.perf_counter(), time.process_time() - cpu_begun
         outcomes = tuple(evaluate(self.dataset, split, scorer) for split in task.asked)
         asked_s = time.perf_counter() - fitted
-        done = Result(task.protocol, model.name, seed, settings, fitted - begun, asked_s, outcomes)
+        done = Result(task.protocol, model.name, seed, settings, fitted - begun, asked_s, outcomes, fit_cpu_s)
         self.store.keep(done, ours=model.ours)
         self.measured.results.append(done)
         worth = ", ".join(

@@ -73,12 +73,14 @@ class Store:
                 )
                 for number, one in enumerate(about["outcomes"])
             )
-        return Result(protocol, model, seed, about["settings"], about["fit_s"], about["ask_s"], outcomes)
+        took = (about["fit_s"], about["ask_s"])
+        return Result(protocol, model, seed, about["settings"], *took, outcomes, about["fit_cpu_s"])
 
     def keep(self, result: Result, *, ours: bool) -> None:
         about = {
             "settings": dict(result.settings),
             "fit_s": result.fit_s,
+            "fit_cpu_s": result.fit_cpu_s,
             "ask_s": result.ask_s,
             "outcomes": [
                 {"split": one.split, "metrics": list(one.by_reader), "lists": json_numbers(one.lists)}

@@ -14,7 +14,7 @@ from benchmarks.negatives_choices import (
     Range,
     draws,
 )
-from retrieval.config import Negatives, TrainingConfig
+from retrieval.config import Negatives, PositiveCorrection, TrainingConfig
 
 HALF = Draw(0.5, 0.5, 0.5)
 OWN_COLUMNS = [choice for choice in CHOICES if choice.sized]
@@ -62,6 +62,16 @@ def test_the_prior_is_trained_without_correction_whatever_its_alpha() -> None:
     assert few == many
     assert few.training.log_q_strength == 0
     assert PRIOR.knob_at(Draw(0.5, 0.5, 1.0)) == 1.5
+
+
+def test_there_is_a_row_for_every_correction_of_the_positive() -> None:
+    corrections = {training(choice, 64).positive_correction for choice in CHOICES}
+    assert corrections == set(PositiveCorrection)
+
+
+def test_weights_by_age_and_the_cap_are_rows_of_their_own() -> None:
+    weighed = {(training(choice, 64).half_life_days, training(choice, 64).most_per_reader) for choice in CHOICES}
+    assert weighed == {(None, 25), (30.0, 25), (None, 50)}
 
 
 def test_the_reference_is_the_textbook() -> None:

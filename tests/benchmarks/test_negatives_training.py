@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -8,11 +9,13 @@ import pytest
 import torch
 
 from benchmarks.negatives_choices import PRIOR, REFERENCE, Draw
-from benchmarks.negatives_training import Cell, do, popularity, with_dislikes
+from benchmarks.negatives_training import Cell, do, popularity, positives, rows_an_epoch, with_dislikes
 from benchmarks.retrieval_protocols import splits
 from benchmarks.retrieval_ratings import Ratings
 from benchmarks.retrieval_states import positives_before
 from benchmarks.retrieval_world import made_up_world
+from retrieval.content import ItemContent
+from retrieval.spool import fill_spool
 from tests.benchmarks.small_ratings import ratings_of
 
 DRAW = Draw(0.5, 0.5, 0.5)
@@ -78,9 +81,20 @@ def test_a_training_says_what_it_is_worth_and_what_it_took(world: Ratings) -> No
     assert outcome.by_reader["ndcg@10"].shape == outcome.reader_ids.shape
     assert len(outcome.reader_ids) > 50
     assert result.settings["epochs"] == 1
-    assert result.settings["train_s"] > 0
     again = do(world, cell())
     assert again.outcomes[0].by_reader["ndcg@10"].tolist() == outcome.by_reader["ndcg@10"].tolist()
+
+
+@pytest.mark.parametrize(("half_life_days", "most"), [(None, 25), (30.0, 25), (30.0, 5), (None, 1_000)])
+def test_rows_an_epoch_are_those_that_training_draws(
+    world: Ratings, tmp_path: Path, half_life_days: float | None, most: int
+) -> None:
+    config = REFERENCE.config(16, DRAW, epochs=1, seed=0)
+    config = replace(config, training=replace(config.training, half_life_days=half_life_days, most_per_reader=most))
+    tables, until = positives(world, cell(config=config, validation=False))
+    content = ItemContent.from_table(world.items, config.towers)
+    spool = fill_spool(tables, content, tmp_path, until=until, towers=config.towers, training=config.training)
+    assert rows_an_epoch(world, config) == pytest.approx(spool.expected_draws.sum())
 
 
 def test_more_prior_proposes_more_popular_items(world: Ratings) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,52 @@ def test_of_other_data_only_popularity_must_be_beaten() -> None:
         "peak memory of this run, GiB",
     ]
     assert all(met.values())
+
+
+def test_other_data_has_forty_minutes_for_one_protocol_and_seed() -> None:
+    world = made_up_world(10, 30, seed=0)
+
+    def minutes(fit_s: float, protocols: list[str], seeds: list[int]) -> list[bool]:
+        results = [result("B", TWO_TOWER, 0.02, fit_s=fit_s), result("B", "popularity", 0.01)]
+        shown = report(world, Measured(results), protocols, seeds, small=False)
+        return [goal.met for goal in shown.goals if goal.name == "minutes of work"]
+
+    assert minutes(39 * 60, ["B"], [0]) == [True]
+    assert minutes(41 * 60, ["B"], [0]) == [False]
+    assert minutes(41 * 60, ["B"], [0, 1]) == minutes(41 * 60, ["A", "B"], [0]) == []
+
+
+def test_processor_seconds_stand_beside_those_of_the_wall() -> None:
+    trainings = [
+        replace(result("A", TWO_TOWER, 0.7, seed=seed, fit_s=fit_s), fit_cpu_s=cpu_s)
+        for seed, (fit_s, cpu_s) in enumerate([(310.0, 200.0), (290.0, 250.0)])
+    ]
+    shown = report(movielens(), Measured(trainings), ["A"], [0, 1], small=False)
+    assert shown.results["longest_two_tower_training"] == {"wall_s": 310.0, "cpu_s": 200.0}
+    (goal,) = (goal for goal in shown.goals if goal.name.startswith("longest training"))
+    assert (goal.value, goal.met) == (310.0, False)
+    line = dict(zip(*shown.table[:2], strict=True))
+    assert (line["fit s"], line["fit CPU s"]) == ("300.0", "225.0")
+    assert shown.results["asked"]["A"][TWO_TOWER]["fit_cpu_s"] == 225.0
+
+
+def test_what_the_evaluation_promises_is_printed() -> None:
+    shown = report(movielens(), Measured([result("A", TWO_TOWER, 0.1)]), ["A"], [0], small=False)
+    wanted = {"R@10", "NDCG@10", "MRR@10", "R@100", "R@300", "R@10 of 4-5", "NDCG@10 of 4-5"}
+    wanted |= {"coverage", "novelty bits", "pop. bias", "overlap", "seeds +-", "two-tower minus it, NDCG@10"}
+    assert wanted <= set(shown.table[0])
+
+
+def test_readers_with_too_few_events_are_wrong_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "few.csv"
+    file.write_text("reader,item,time\n1,10,100\n2,11,200\n3,12,300\n")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--small", action="store_true")
+    add_arguments(parser)
+    with pytest.raises(SystemExit) as stopped:
+        run(parser.parse_args(["--data", str(file), "--protocol", "B", "--resume", str(tmp_path / "kept")]))
+    assert stopped.value.code == 2
+    assert "no reader has events enough" in capsys.readouterr().err
 
 
 def test_the_benchmark_runs_from_its_arguments_and_goes_on_where_it_stopped(

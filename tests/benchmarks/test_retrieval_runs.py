@@ -67,7 +67,8 @@ def test_a_resumed_run_does_only_what_is_left_and_says_the_same(tmp_path: Path) 
     assert len(fits.done) == 1
     assert again.reused == 2
     for one, other in zip(measured.results, again.results, strict=True):
-        assert (one.model, one.fit_s) == (other.model, other.fit_s)
+        assert (one.model, one.fit_s, one.fit_cpu_s) == (other.model, other.fit_s, other.fit_cpu_s)
+        assert one.fit_cpu_s is not None
         for name, values in one.outcomes[0].by_reader.items():
             assert np.array_equal(values, other.outcomes[0].by_reader[name], equal_nan=True)
 

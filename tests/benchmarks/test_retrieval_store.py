@@ -18,7 +18,7 @@ OUTCOMES = (
     ),
     Outcome("cold items", np.empty(0, np.int64), {}, {}),
 )
-RESULT = Result("cold", "iALS", 2, {"factors": 64}, 1.5, 0.25, OUTCOMES)
+RESULT = Result("cold", "iALS", 2, {"factors": 64}, 1.5, 0.25, OUTCOMES, fit_cpu_s=2.5)
 
 
 def test_a_result_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -28,6 +28,7 @@ def test_a_result_comes_back_as_it_was(tmp_path: Path) -> None:
     back = store.result("cold", "iALS", 2, ours=False)
     assert back is not None
     assert (back.settings, back.fit_s, back.ask_s) == ({"factors": 64}, 1.5, 0.25)
+    assert back.fit_cpu_s == 2.5
     first, second = back.outcomes
     assert first.split == "cold readers"
     assert first.reader_ids.tolist() == [3, 9]
