@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Max
 from django_celery_beat.models import PeriodicTask
@@ -64,7 +64,7 @@ def examine(*, now: datetime) -> Iterator[Finding]:
 def _asked(part: str, question: Callable[[], tuple[str, str]]) -> Finding:
     try:
         return Finding(part, *question())
-    except (DatabaseError, RedisError, KombuError, StoreError, OSError) as error:
+    except (DatabaseError, InterfaceError, RedisError, KombuError, StoreError, OSError) as error:
         return Finding(part, "wrong", f"{type(error).__name__}: {error}".strip())
 
 

@@ -8,9 +8,9 @@ from catalog.models import Reader
 from feedback.prepared import prepared_cursor
 
 _FOLLOWED = """
-    SELECT topic_id, NULL FROM catalog_reader_followed_topics WHERE reader_id = %(reader)s::bigint
+    SELECT topic_id::bigint, NULL::bigint FROM catalog_reader_followed_topics WHERE reader_id = %(reader)s::bigint
     UNION ALL
-    SELECT NULL, author_id FROM catalog_reader_followed_authors WHERE reader_id = %(reader)s::bigint
+    SELECT NULL::bigint, author_id::bigint FROM catalog_reader_followed_authors WHERE reader_id = %(reader)s::bigint
 """
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -49,8 +49,9 @@ class PageRequest:
     exploration_share: float = 0.0
     seed: int = 0
 
-    def rules(self) -> SlateRules:
-        return SlateRules(hidden=self.state.known_items, shown=frozenset(self.shown))
+    def rules(self, gone: Collection[int] = ()) -> SlateRules:
+        """gone: item ids that turned out not to be shown any more."""
+        return SlateRules(hidden=self.state.known_items | frozenset(gone), shown=frozenset(self.shown))
 
     def config(self) -> SlateConfig:
         share = self.exploration_share
@@ -115,14 +116,13 @@ def make_page(funnel: Funnel, asked: PageRequest, watch: SourceWatch | None = No
     with SERVING_SECONDS.labels("slate").time():
         item_ids = request.candidates.item_ids
         candidates = ScoredCandidates(item_ids, scores, funnel.catalogue.cap_keys(item_ids))
-        rules, config = asked.rules(), asked.config()
-        drawn, gone = _draw(candidates, rules, config, asked, funnel.catalogue)
+        config = asked.config()
+        drawn, gone = _draw(candidates, config, asked, funnel.catalogue)
         if not drawn.slots:
             raise NoCandidates(f"Of {len(candidates)} candidates {len(gone)} are gone, and none is left to be shown.")
         outside = _outside_features(funnel, query, _from_outside(drawn))
-    return Page(
-        funnel, asked, query, named, removed | gone, request, features, candidates, rules, config, drawn, outside
-    )
+    rules, removed = asked.rules(gone), removed | gone
+    return Page(funnel, asked, query, named, removed, request, features, candidates, rules, config, drawn, outside)
 
 
 def _named(funnel: Funnel, query: FunnelQuery, watch: SourceWatch | None) -> Union:
@@ -145,7 +145,7 @@ def _source_failed(source: str, error: Exception) -> None:
 
 
 def _draw(
-    candidates: ScoredCandidates, rules: SlateRules, config: SlateConfig, asked: PageRequest, catalogue: Catalogue
+    candidates: ScoredCandidates, config: SlateConfig, asked: PageRequest, catalogue: Catalogue
 ) -> tuple[ranked_slate.Slate, dict[int, str]]:
     """The page, and what turned out not to be shown any more, with its reason.
 
@@ -156,14 +156,13 @@ def _draw(
     outside = outside_of(catalogue, asked.state, asked.now) if config.exploration.epsilon else None
     gone: dict[int, str] = {}
     for _ in range(TRIES):
-        drawn = _slate(candidates, rules, config, asked, outside)
+        drawn = _slate(candidates, asked.rules(gone), config, asked, outside)
         found = _gone(_at_stake(drawn), asked)
         if not found:
             return drawn, gone
         gone |= found
-        rules = replace(rules, hidden=rules.hidden | found.keys())
     gone |= _gone(candidates.item_ids.tolist(), asked)
-    return _slate(candidates, replace(rules, hidden=rules.hidden | gone.keys()), config, asked, None), gone
+    return _slate(candidates, asked.rules(gone), config, asked, None), gone
 
 
 def _at_stake(drawn: ranked_slate.Slate) -> list[int]:
@@ -173,8 +172,7 @@ def _at_stake(drawn: ranked_slate.Slate) -> list[int]:
 
 
 def _gone(item_ids: list[int], asked: PageRequest) -> dict[int, str]:
-    with SERVING_SECONDS.labels("check").time():
-        return unwanted(item_ids, state=asked.state, now=asked.now)
+    return unwanted(item_ids, state=asked.state, now=asked.now)
 
 
 def _slate(

@@ -176,13 +176,14 @@ _ALL_KINDS = tuple(dict.fromkeys((*HISTORY_KINDS, *_REFUSALS, Kind.SEARCH)))
 # By when the site knew, and not by when it happened: a client's clock may be a little ahead, and what it dismissed is
 # gone at once all the same.
 _STANDING = """
-    SELECT id, kind, item_id, topic_id, author_id, query, extract(epoch FROM happened_at)::float8, excluded
+    SELECT id::bigint, kind::text, item_id::bigint, topic_id::bigint, author_id::bigint, query::text,
+        extract(epoch FROM happened_at)::float8, excluded::text
     FROM feedback_interaction
     WHERE reader_id = %(reader)s::bigint AND kind = ANY(%(kinds)s::text[]) AND received_at <= %(now)s::timestamptz
       AND (undo_received_at IS NULL OR undo_received_at > %(now)s::timestamptz)
 """
 _VIEWED = """
-    SELECT v.item_id, count(*)
+    SELECT v.item_id::bigint, count(*)
     FROM (
         SELECT id FROM feedback_slate
         WHERE reader_public_id = %(reader)s::uuid AND id >= %(oldest)s::uuid AND id < %(newest)s::uuid

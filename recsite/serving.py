@@ -95,6 +95,7 @@ def _by_release(serving: Serving, asked: PageRequest, *, fallback: str | None) -
         return None, slates.NO_CANDIDATES_LEFT
     except Exception:  # whatever is wrong with a release, another one or rules can make a page
         logger.exception("a release does not serve", extra={"release": serving.release_id})
+        shelf().need_previous()
         return None, slates.RELEASE_FAILED
 
 

@@ -76,6 +76,22 @@ def _share(name: str, default: float) -> float:
     return share
 
 
+def _numbers(name: str, known: tuple[str, ...]) -> dict[str, float]:
+    """name=number, separated by commas. Names are those of `known`, numbers not below 0."""
+    pairs = (pair.partition("=") for pair in _words(name, []))
+    found = {}
+    for key, _, number in pairs:
+        try:
+            found[key] = float(number)
+        except ValueError:
+            found[key] = -1.0
+        if key not in known or not 0 <= found[key] < float("inf"):
+            raise _refuse(
+                name, _raw(name) or "", f"pairs such as {known[0]}=0.05,{known[-1]}=100; there are {', '.join(known)}"
+            )
+    return found
+
+
 def _words(name: str, default: list[str]) -> list[str]:
     value = _raw(name)
     return default if value is None else [word.strip() for word in value.split(",") if word.strip()]
@@ -238,7 +254,6 @@ _options: dict[str, Any] = _database.get("OPTIONS") or {}
 _database["OPTIONS"] = _options | {
     "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
     "connect_timeout": 3,
-    "prepare_threshold": 2**31,  # of itself no statement: only what asks for it, `feedback.prepared`
 }
 _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
@@ -338,6 +353,23 @@ GATE_POSITIVES = _integer("GATE_POSITIVES", 200 if DEMO else 1000, low=1, high=1
 
 GATE_RERANKER_WAIT_MIN = _integer("GATE_RERANKER_WAIT_MIN", 5 if DEMO else 360, low=0, high=100_000)
 """A newer ranker alone does not follow a promotion sooner, so that noise has no say every hour."""
+
+GATE_LIMITS = _numbers(
+    "GATE_LIMITS",
+    (
+        "routine_loss",
+        "reranker_loss",
+        "month_loss",
+        "feed_loss",
+        "coverage_kept",
+        "overlap",
+        "overlap_added",
+        "data_kept",
+        "latency_p99_ms",
+        "size_mib",
+    ),
+)
+"""In place of the defaults of `recsite.training.gate.Limits`."""
 
 RERANKER_VISITS = _integer("RERANKER_VISITS", 200 if DEMO else 2000, low=1, high=100_000_000)
 """From so many finished visits with a click on, a ranker learns from impressions."""

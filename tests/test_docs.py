@@ -118,7 +118,10 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 
 def test_the_settings_that_are_explained_are_those_that_are_read() -> None:
     source = (ROOT / "recsite" / "settings.py").read_text()
-    read = set(re.findall(r'_(?:raw|flag|integer|share|words|required)\(\s*"([A-Z_]+)"', source)) - ENVIRONMENT_ONLY
+    read = (
+        set(re.findall(r'_(?:raw|flag|integer|share|numbers|words|required)\(\s*"([A-Z_]+)"', source))
+        - ENVIRONMENT_ONLY
+    )
     table = "\n".join(re.findall(r"^\| `[A-Z].*$", OPERATIONS, re.MULTILINE))
     explained = set(re.findall(r"`([A-Z_]{4,})`", "\n".join(row.split("|")[1] for row in table.splitlines())))
     assert explained == read

@@ -24,9 +24,9 @@ from recsite.memory import give_back
 from recsite.models import Release
 from recsite.releases.catalogue_watch import CatalogueWatch
 from recsite.releases.changes import ITEMS, RELEASE, Listener, listen_until
-from recsite.releases.kept import Kept, kept, warm, with_catalogue_of, with_vectors
+from recsite.releases.kept import Kept, kept, rebuilt, warm, with_catalogue_of, with_vectors
 from recsite.releases.loading import load_release, read_vectors, vectors_version
-from recsite.releases.registry import live_release, previous_release
+from recsite.releases.registry import live_release, may_go_live_again, previous_release
 from recsite.releases.store import StoreError, store
 from retrieval.index import ItemVectors
 
@@ -99,6 +99,7 @@ class Shelf:
         self._catalogues = CatalogueWatch()
         self._vectors_version = ""
         self._failure: _Failure | None = None
+        self._needs_previous = False
         self._one_at_a_time = threading.Lock()
         self._starting = threading.Lock()
         self._watcher: tuple[threading.Thread, Listener] | None = None
@@ -117,6 +118,11 @@ class Shelf:
     def of_release(self, release_id: int) -> Serving | None:
         """This one, if it is the current or the previous one."""
         return next((one for one in (self.current(), self.previous()) if one and one.release_id == release_id), None)
+
+    def need_previous(self) -> None:
+        """A release failed while it served. Where the one before it is kept no more, it is loaded again at the next
+        look, from this machine's copy: a request does not wait for it."""
+        self._needs_previous = True
 
     def catalogue(self) -> Catalogue | None:
         serving = self.current()
@@ -160,6 +166,31 @@ class Shelf:
             give_back()
         return is_new
 
+    def rebuild(self) -> bool:
+        """Build the index of what serves anew, where changes have made it dear to search. True when it was due.
+
+        A million items take a minute. Requests are answered from the old one, which is slower, not wrong; nothing is
+        looked for meanwhile. Never raises, as `refresh`.
+        """
+        with self._one_at_a_time:
+            before = self._shelved.current
+            if before is None:
+                return False
+            try:
+                current = rebuilt(before)
+            except Exception as error:  # of memory, of FAISS: serving goes on with the old one
+                self.trouble = _said(error)
+                TROUBLES.inc()
+                logger.exception("building an index anew went wrong")
+                return False
+            if current is before:
+                return False
+            self._shelved = replace(self._shelved, current=current)
+        del before
+        logger.info("an index was built anew", extra={"release": current.release_id})
+        give_back()
+        return True
+
     def stop(self) -> None:
         """End the thread, if there is one."""
         if self._watcher is not None:
@@ -174,6 +205,7 @@ class Shelf:
         def look(heard: frozenset[str]) -> None:
             try:
                 self.refresh(now=clock.now(), heard=heard)
+                self.rebuild()
             finally:
                 connection.close()  # back to the pool, whose connections requests need
 
@@ -189,6 +221,8 @@ class Shelf:
         catalogue = self._catalogues.latest(now=now, heard=heard)
         try:
             self._serve_with(release, catalogue, now, heard)
+            if self._needs_previous:
+                self._load_previous(catalogue, now)
         finally:  # a release that is broken does not keep news from those that serve
             self._bring_up_to_date(catalogue, now, heard)
 
@@ -235,10 +269,19 @@ class Shelf:
         warm(ready, now=now)
         return ready
 
+    def _load_previous(self, catalogue: Catalogue, now: datetime) -> None:
+        """Beside what serves, for half an hour."""
+        self._needs_previous = False
+        before = previous_release()
+        if before is not None and self._shelved.before is None and self._shelved.current is not None:
+            ready = self._ready(before, catalogue, now)
+            self._shelved = replace(self._shelved, before=ready, before_until=now + PREVIOUS_KEPT)
+
     def _swap(self, ready: Kept, now: datetime) -> None:
-        """Visits go on with the release they began with, unless it was rolled back from."""
-        old, way_back = self._shelved.current, previous_release()
-        if old is not None and way_back is not None and way_back.pk == old.release_id:
+        """Visits go on with the release they began with, unless it was rolled back from or refused: also where others
+        went live and were replaced while this one was loaded."""
+        old = self._shelved.current
+        if old is not None and may_go_live_again(old.release_id):
             self._shelved = _Shelved(ready, before=old, before_until=now + PREVIOUS_KEPT)
         else:
             self._shelved = _Shelved(ready)

@@ -45,6 +45,11 @@ def previous_release() -> Release | None:
     return Release.objects.filter(pk=stack[-2]).first() if len(stack) > 1 else None
 
 
+def may_go_live_again(release_id: int) -> bool:
+    """Whether it was live, and was neither rolled back from nor refused since."""
+    return release_id in _standing()
+
+
 def release_live_at(moment: datetime) -> Release | None:
     """The one that was live at `moment`, whatever became of it since. None: there was none yet."""
     promoted = ReleaseEvent.objects.filter(action=Action.PROMOTED, at__lte=moment).order_by("pk").last()
@@ -65,12 +70,13 @@ def _standing() -> list[int]:
 
 
 def kept_releases(*, now: datetime, keep_days: float = KEPT_DAYS) -> list[Release]:
-    """Those whose files must stay: made or gone live within `keep_days`, the live one, the one before it, and the one
-    that was live 30 days ago."""
-    special = [live_release(), previous_release(), release_live_at(now - LONG_AGO)]
-    since = now - timedelta(days=keep_days)
-    young = Release.objects.filter(Q(created_at__gt=since) | Q(live_since__gt=since))
-    return list({release.pk: release for release in [*special, *young] if release is not None}.values())
+    """Those whose files must stay: made within `keep_days`, the live one, the one before it, and all that were live at
+    any moment of the last 31 days: on some day each of those is the one of 30 days ago."""
+    begin = now - LONG_AGO - timedelta(days=1)
+    special = [live_release(), previous_release(), release_live_at(begin)]
+    was_live = Q(pk__in=ReleaseEvent.objects.filter(action=Action.PROMOTED, at__gt=begin).values("release"))
+    found = Release.objects.filter(was_live | Q(created_at__gt=now - timedelta(days=keep_days)))
+    return list({release.pk: release for release in [*special, *found] if release is not None}.values())
 
 
 # --- changing ---
@@ -84,13 +90,18 @@ def create_candidate(*, now: datetime, by: str = "training", reason: str = "", *
     return release
 
 
-def promote(release: Release, *, by: str, reason: str, now: datetime) -> Release:
+def promote(
+    release: Release, *, by: str, reason: str, now: datetime, check: Callable[[Release | None], object] | None = None
+) -> Release:
     """Let it go live, in place of the one that is. A retired release may go live again, a refused one may not.
 
+    check: called with the live release, or None, when no other can go live any more; what it raises stops this.
     Raises ReleaseStateError for a refused release, and the live one.
     """
     with transaction.atomic():
         chosen, live = _locked(release)
+        if check is not None:
+            check(live)
         if chosen.state == State.LIVE:
             raise ReleaseStateError(f"Release {chosen.pk} is live already.")
         if chosen.state == State.REFUSED:

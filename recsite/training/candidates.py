@@ -44,7 +44,9 @@ class Candidate:
     def beside(cls, current: Incumbent, ranker: Written) -> Candidate:
         """With the retriever of the live release."""
         retriever = Stored(current.release.retriever, current.release.retriever_sha256)
-        contender = Contender(CANDIDATE, current.contender.stage, load_ranker(ranker.folder), served=True)
+        contender = Contender(
+            CANDIDATE, current.contender.stage, load_ranker(ranker.folder), current.release.retriever_sha256
+        )
         return cls(retriever, ranker, contender, current.retriever_mib + ranker.size_mib)
 
     @property
@@ -103,7 +105,7 @@ def _loaded(release: Release, name: str, say: Callable[[str], None]) -> Contende
     except ReleaseBroken as error:
         say(f"Release {release.pk} ({name}) cannot be loaded, so nothing is compared with it: {error}")
         return None
-    return Contender(name, loaded.stage, loaded.ranker, served=name == LIVE)
+    return Contender(name, loaded.stage, loaded.ranker, release.retriever_sha256)
 
 
 def alarm_of(live: Release, now: datetime) -> str:

@@ -56,15 +56,17 @@ class Amounts:
     """What a training may look at, at most.
 
     rows: that one training of the towers draws, all epochs together.
-    labels: moments that a bootstrap asks a shadow about.  queries: moments that a measurement asks about.
+    labels: moments that a bootstrap asks a shadow about.  queries: moments, or visits, that a measurement asks about.
+    visits: those whose slates a shadow is asked about, for a ranker to learn from.
     """
 
     rows: int
     labels: int
     queries: int
+    visits: int
 
 
-_AMOUNTS = {"small": Amounts(150_000, 1_000, 1_000), "full": Amounts(1_000_000, 10_000, 10_000)}
+_AMOUNTS = {"small": Amounts(150_000, 1_000, 1_000, 2_000), "full": Amounts(1_000_000, 10_000, 10_000, 50_000)}
 
 
 def amounts(size: str) -> Amounts:

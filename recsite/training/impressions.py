@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +23,7 @@ from ranking.order import Order
 from ranking.train import train_ranker
 from ranking.visits import Visits, join_visits
 from recsite.funnel.sources import FEATURE_SET
+from recsite.training.sampling import most_of_each
 from retrieval.metrics import reader_means
 
 AS_SHOWN = "as_shown"
@@ -33,29 +33,37 @@ AS_SHOWN = "as_shown"
 @dataclass(frozen=True, eq=False)
 class LoggedVisits:
     """visits: rows that were viewed, or answered.  reader_keys: (num_visits,) int64, whose each visit is: the last
-    eight bytes of the reader's public id."""
+    eight bytes of the reader's public id.  origin: `ORIGIN`, a row each of theirs."""
 
     visits: Visits
     reader_keys: np.ndarray
+    origin: pa.Table
 
     @property
     def with_click(self) -> int:
         """Visits with a positive, by which it is told whether they suffice: see `ranking.bootstrap`."""
         return visits_with_click(self.visits)
 
+    def take(self, visits: np.ndarray) -> LoggedVisits:
+        """Some of them, whole: a (num_visits,) mask."""
+        rows = np.repeat(visits, self.visits.visit_sizes)
+        return LoggedVisits(self.visits.take(visits), self.reader_keys[visits], self.origin.filter(pa.array(rows)))
+
+    def drawn(self, most: int, *, seed: int = 0) -> LoggedVisits:
+        """About `most` of them, drawn at random, of as many readers as there are."""
+        _, of_visit, counts = np.unique(self.reader_keys, return_inverse=True, return_counts=True)
+        order = np.lexsort((np.random.default_rng(seed).random(len(of_visit)), of_visit))
+        place = np.empty(len(of_visit), np.int64)  # in its reader's random order
+        place[order] = np.arange(len(of_visit)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return self.take(place < most_of_each(counts, most))
+
     def since(self, moment: datetime) -> LoggedVisits:
         """Those that began then or later."""
-        later = self.visits.began_s >= moment.timestamp()
-        return LoggedVisits(self.visits.take(later), self.reader_keys[later])
+        return self.take(self.visits.began_s >= moment.timestamp())
 
 
-class Scorer(Protocol):
-    """A retriever that scores what others have shown: see `recsite.training.shadow_rows`."""
-
-    @property
-    def trained_until(self) -> datetime: ...
-
-    def features(self, rows: pa.Table, logged: np.ndarray) -> np.ndarray: ...
+ORIGIN = pa.schema({"slate_id": pa.binary(), "item_id": pa.int64(), "release": pa.int32()})
+"""Where a row comes from: the bytes of its slate's id, the item, and the release that served it."""
 
 
 def visits_of_log(
@@ -65,25 +73,26 @@ def visits_of_log(
     trained_until_of: Mapping[int, datetime],
     first_chosen_s: Callable[[np.ndarray], np.ndarray],
     feature_set: FeatureSet = FEATURE_SET,
-    scored_by: Scorer | None = None,
 ) -> LoggedVisits | None:
     """Visits that began at or after `since` and were over by `until`; None where there is no such row.
 
     trained_until_of: by the number of a release, the newest that its retriever had learned; slates of other releases,
     of none, and of other feature sets are left out.  first_chosen_s: as `History.first_chosen_s`; an item that nobody
-    had chosen when the retriever was trained was new to it.  scored_by: in place of those that served; without it, rows
-    carry the scores that were logged.
+    had chosen when the retriever was trained was new to it. Rows carry the scores that were logged; see
+    `recsite.training.shadow_rows` for those of another retriever.
     All of them in memory: 4 bytes a feature and row.
     """
     parts = [
         part
         for table in labelled_visits(since=since, until=until)
-        for part in _of_table(table, trained_until_of, first_chosen_s, feature_set, scored_by)
+        for part in _of_table(table, trained_until_of, first_chosen_s, feature_set)
     ]
     if not parts:
         return None
     return LoggedVisits(
-        join_visits(part.visits for part in parts), np.concatenate([part.reader_keys for part in parts])
+        join_visits(part.visits for part in parts),
+        np.concatenate([part.reader_keys for part in parts]),
+        pa.concat_tables([part.origin for part in parts]).combine_chunks(),
     )
 
 
@@ -138,7 +147,6 @@ def _of_table(
     trained_until_of: Mapping[int, datetime],
     first_chosen_s: Callable[[np.ndarray], np.ndarray],
     feature_set: FeatureSet,
-    scored_by: Scorer | None,
 ) -> Iterator[LoggedVisits]:
     """Of `feedback.labels.LABELLED_VISITS`; nothing where no row is left."""
     rows = _usable(table, trained_until_of, feature_set)
@@ -147,12 +155,8 @@ def _of_table(
     visit_ids = _last_eight(rows["visit_id"])
     starts = np.flatnonzero(np.diff(visit_ids, prepend=~visit_ids[0]))
     features = _features(rows["features"], len(feature_set))
-    if scored_by is None:
-        trained_s = {release: moment.timestamp() for release, moment in trained_until_of.items()}
-        trained_until_s = np.array([trained_s[release] for release in rows["release"].to_pylist()])
-    else:
-        features = scored_by.features(rows, features)
-        trained_until_s = np.full(len(rows), scored_by.trained_until.timestamp())
+    trained_s = {release: moment.timestamp() for release, moment in trained_until_of.items()}
+    trained_until_s = np.array([trained_s[release] for release in rows["release"].to_pylist()])
     codes = _codes(rows["label"])
     visits = Visits(
         features=features,
@@ -167,7 +171,12 @@ def _of_table(
         trained_until_s=trained_until_s,
         cold=first_chosen_s(rows["item_id"].to_numpy()) >= trained_until_s,
     )
-    yield LoggedVisits(visits, _last_eight(rows["reader_public_id"])[starts])
+    yield LoggedVisits(visits, _last_eight(rows["reader_public_id"])[starts], _origin(rows))
+
+
+def _origin(rows: pa.Table) -> pa.Table:
+    """`ORIGIN` of them."""
+    return rows.select(ORIGIN.names).cast(ORIGIN)
 
 
 def _usable(table: pa.Table, trained_until_of: Mapping[int, datetime], feature_set: FeatureSet) -> pa.Table:

@@ -8,12 +8,10 @@ from datetime import datetime
 import numpy as np
 
 from recsite.funnel.as_of import HistoryCatalogues
-from recsite.funnel.funnel import Funnel
 from recsite.models import Release
-from recsite.training.bootstrap import fusion_ranker
 from recsite.training.examples import History
 from recsite.training.impressions import LoggedVisits, visits_of_log
-from recsite.training.shadow_rows import ShadowScores
+from recsite.training.shadow_rows import with_scores_of
 from recsite.training.slate_questions import SlateQuestions
 from recsite.training.windows import Windows
 from retrieval.stage import RetrievalStage
@@ -46,30 +44,22 @@ def read_lesson(history: History, windows: Windows, *, logged_since: datetime) -
     return Lesson(history, windows, catalogues, logged_since, earlier, later)
 
 
-def visits_scored_by(stage: RetrievalStage, lesson: Lesson, *, since: datetime, until: datetime) -> LoggedVisits | None:
-    """Visits of [since, until), with this stage's scores in place of those of the releases that served them; None
-    where there are none."""
-    at_s = lesson.windows.t2.timestamp()
-    funnel = Funnel.of(stage, fusion_ranker("It scores what others have shown."), lesson.catalogues.at(at_s))
-    scores = ShadowScores(funnel, SlateQuestions.read(until=until))
-    return _logged(lesson.history, since, until, scored_by=scores)
+def scored_by(stage: RetrievalStage, logged: LoggedVisits, lesson: Lesson, *, sha256: str = "") -> LoggedVisits:
+    """See `with_scores_of`. sha256: of the stage's files, where a release has them: what that served has its scores."""
+    own = set(Release.objects.filter(retriever_sha256=sha256).values_list("pk", flat=True)) if sha256 else set()
+    windows = lesson.windows
+    questions = SlateQuestions.read(until=windows.t3)
+    catalogue = lesson.catalogues.at(windows.t2.timestamp())
+    return with_scores_of(stage, logged, catalogue, questions, lesson.history.first_chosen_s, but=own)
 
 
-def _logged(
-    history: History, since: datetime, until: datetime, *, scored_by: ShadowScores | None = None
-) -> LoggedVisits | None:
+def _logged(history: History, since: datetime, until: datetime) -> LoggedVisits | None:
     """Visits that any release served."""
     releases = dict(Release.objects.exclude(live_since=None).values_list("pk", "retriever_until"))
     if not releases:
         return None
-    return visits_of_log(
-        since=since,
-        until=until,
-        trained_until_of=releases,
-        first_chosen_s=history.first_chosen_s,
-        scored_by=scored_by,
-    )
+    return visits_of_log(since=since, until=until, trained_until_of=releases, first_chosen_s=history.first_chosen_s)
 
 
 def _part(logged: LoggedVisits, mask: np.ndarray) -> LoggedVisits | None:
-    return LoggedVisits(logged.visits.take(mask), logged.reader_keys[mask]) if mask.any() else None
+    return logged.take(mask) if mask.any() else None

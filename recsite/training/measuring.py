@@ -25,7 +25,7 @@ from recsite.training.evaluation import (
 )
 from recsite.training.gate import Difference, Learned, Shape, Window
 from recsite.training.impressions import LoggedVisits, VisitsMeasured, measure_on_visits
-from recsite.training.lessons import Lesson, visits_scored_by
+from recsite.training.lessons import Lesson, scored_by
 from recsite.training.shapes import measure_shape
 from recsite.training.windows import WindowKind
 from retrieval.stage import RetrievalStage
@@ -38,12 +38,12 @@ TIMED = 200
 @dataclass(frozen=True, eq=False)
 class Contender:
     """name: such as "candidate", "live", "30 days ago".
-    served: its retriever is the one that serves now, so that the log has its scores."""
+    sha256: of its retriever's files, where a release has them, so that the log has its scores; else ""."""
 
     name: str
     stage: RetrievalStage
     ranker: RankerArtefact
-    served: bool = False
+    sha256: str = ""
 
 
 class Measuring:
@@ -104,18 +104,13 @@ class Measuring:
         if self._logged is not None:
             orders = {one.name: one.ranker.order for one in contenders}
             orders[POPULARITY] = RetrievalOrder(FEATURE_SET, "popular")
-            visits = measure_on_visits(orders, self._logged, rescored=self._rescored(contenders))
+            judged = self._logged.take(self._logged.visits.has_positive).drawn(self._most)
+            visits = measure_on_visits(orders, judged, rescored=self._rescored(contenders, judged))
         return Results(funnels, shapes, visits)
 
-    def _rescored(self, contenders: list[Contender]) -> dict[str, LoggedVisits]:
-        """The window's visits as those would have scored them who did not serve: a pair is measured as a pair."""
-        rescored = {}
-        for one in contenders:
-            if not one.served:
-                visits = visits_scored_by(one.stage, self._lesson, since=self.windows.t2, until=self.windows.t3)
-                if visits is not None:
-                    rescored[one.name] = visits
-        return rescored
+    def _rescored(self, contenders: list[Contender], judged: LoggedVisits) -> dict[str, LoggedVisits]:
+        """The visits as each would have scored them: a pair is measured as a pair."""
+        return {one.name: scored_by(one.stage, judged, self._lesson, sha256=one.sha256) for one in contenders}
 
     def latency_p99_ms(self, one: Contender) -> float:
         """Of sources, features and scores together, in this process. Raises `NothingToMeasure`."""

@@ -8,8 +8,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
 from ranking.artefact import RankerArtefact
 from ranking.order import RetrievalOrder
 from ranking.train import split_in_time
@@ -23,7 +21,7 @@ from recsite.training.impressions import LoggedVisits, measure_on_visits, train_
 from recsite.training.lessons import Lesson
 from retrieval.stage import FittedStage, RetrievalStage
 from retrieval.stage_training import fit_stage
-from retrieval.train import EpochDone
+from retrieval.train import EpochDone, StepDone
 
 Say = Callable[[str], None]
 
@@ -45,7 +43,13 @@ def configs(size: str) -> dict[str, Any]:
 
 
 def train_stage(
-    history: History, until: datetime, size: str, say: Say, *, shadow: FittedStage | None = None
+    history: History,
+    until: datetime,
+    size: str,
+    say: Say,
+    *,
+    shadow: FittedStage | None = None,
+    on_step: Callable[[StepDone], None] = lambda done: None,
 ) -> FittedStage:
     """On everything before `until`. shadow: one that learned until a little earlier, where this may go on from it."""
 
@@ -65,6 +69,7 @@ def train_stage(
         until=until,
         warm_start=begin,
         on_epoch=tell,
+        on_step=on_step,
     )
 
 
@@ -90,9 +95,9 @@ def train_ranker_of_visits(
     try:
         if bootstrap is not None:
             is_earlier, is_later = split_in_time(logged.visits, _JUDGED_SHARE)
-            trial = train_on_impressions(_only(logged, is_earlier), config, since=since, until=until)
+            trial = train_on_impressions(logged.take(is_earlier), config, since=since, until=until)
             orders = {"impressions": trial.order, "bootstrap": bootstrap.order}
-            found = measure_on_visits(orders, _only(logged, is_later)).ndcg_at_10
+            found = measure_on_visits(orders, logged.take(is_later)).ndcg_at_10
             lead = compare(found["impressions"], found["bootstrap"])
             say(f"Impressions against label events, on the latest visits: {lead}.")
             if lead.lower <= 0:
@@ -106,8 +111,3 @@ def train_ranker_of_visits(
 def is_fusion(ranker: RankerArtefact) -> bool:
     """No reranking: nothing better was found."""
     return isinstance(ranker.order, RetrievalOrder)
-
-
-def _only(logged: LoggedVisits, mask: np.ndarray) -> LoggedVisits:
-    """mask: (num_visits,) bool, some of them true."""
-    return LoggedVisits(logged.visits.take(mask), logged.reader_keys[mask])

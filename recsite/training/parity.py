@@ -74,7 +74,9 @@ def _difference(funnel: Funnel, query: FunnelQuery, reader: Reader, at: datetime
     ranked = funnel.ranked(query)
     kept = ~np.isin(ranked.union.item_ids, list(page.removed))
     measured = _first(ranked.union.item_ids[kept], ranked.scores[kept])
-    served = _first(page.candidates.item_ids, page.candidates.scores)
+    # What staff hid since the history was read is served no more, and its absence is no difference.
+    left = ~np.isin(page.candidates.item_ids, list(page.removed))
+    served = _first(page.candidates.item_ids[left], page.candidates.scores[left])
     scores = dict(zip(ranked.union.item_ids.tolist(), ranked.scores.tolist(), strict=True))
     for place, (here, there) in enumerate(zip_longest(served, measured)):
         if here is None or there is None or abs(scores.get(here, np.inf) - scores[there]) > TOLERANCE:

@@ -25,15 +25,20 @@ from recsite.training.configs import amounts
 from recsite.training.evaluation import NothingToMeasure
 from recsite.training.examples import History, read_history
 from recsite.training.gate import Limits, Outcome
-from recsite.training.lessons import Lesson, read_lesson, visits_scored_by
+from recsite.training.lessons import Lesson, read_lesson, scored_by
 from recsite.training.measuring import Measuring
 from recsite.training.publishing import clear_up, publish, write_ranker, write_stage
 from recsite.training.runs import Run, training_run
 from recsite.training.windows import GateNeeds, NoWindows, Windows, choose_windows
 from retrieval.stage import RetrievalStage
+from retrieval.train import StepDone
 from retrieval.training_errors import TrainingError
 
 Kind, State = TrainingRun.Kind, TrainingRun.State
+
+
+class AnotherWentLive(Exception):
+    """A candidate was measured against a release that is live no more."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,11 @@ class Assignment:
         positives = settings.GATE_POSITIVES
         wait = timedelta(minutes=settings.GATE_RERANKER_WAIT_MIN)
         return Limits(
-            readers=settings.GATE_READERS, positives=positives, unprompted=positives // 10, between_rerankers=wait
+            readers=settings.GATE_READERS,
+            positives=positives,
+            unprompted=positives // 10,
+            between_rerankers=wait,
+            **settings.GATE_LIMITS,
         )
 
 
@@ -78,6 +87,7 @@ def retrain(
     size: str | None = None,
     why_less_data: str = "",
     echo: Callable[[str], None] = lambda text: None,
+    on_step: Callable[[StepDone], None] = lambda done: None,
 ) -> Round:
     """Train a "retriever" with its ranker, a "reranker" beside the live retriever, or "all": the second too where the
     first promoted nothing.
@@ -88,18 +98,20 @@ def retrain(
     """
     task = Assignment(now, by, size or settings.TRAINING_SIZE, dry_run, why_less_data)
     if kind == "all":
-        first = _round(Kind.RETRIEVER, task, echo)
+        first = _round(Kind.RETRIEVER, task, echo, on_step)
         if first.state == State.PROMOTED or live_release() is None:
             return first
-        second = _round(Kind.RERANKER, task, echo)
+        second = _round(Kind.RERANKER, task, echo, on_step)
         text = f"Retriever: {first.text}\nReranker: {second.text}"
         return Round(second.state if first.succeeded else first.state, text, second.release, second.decision)
-    return _round(Kind(kind), task, echo)
+    return _round(Kind(kind), task, echo, on_step)
 
 
-def _round(kind: TrainingRun.Kind, task: Assignment, echo: Callable[[str], None]) -> Round:
+def _round(
+    kind: TrainingRun.Kind, task: Assignment, echo: Callable[[str], None], on_step: Callable[[StepDone], None]
+) -> Round:
     with training_run(kind, now=task.now, scratch=settings.VAR_DIR / "training", echo=echo) as run:
-        result = _Training(kind, task, run, store()).result()
+        result = _Training(kind, task, run, store(), on_step).result()
         run.finish(result.state, result.text, result.release)
     return result
 
@@ -107,8 +119,15 @@ def _round(kind: TrainingRun.Kind, task: Assignment, echo: Callable[[str], None]
 class _Training:
     """One round, under its lock."""
 
-    def __init__(self, kind: TrainingRun.Kind, task: Assignment, run: Run, files: ArtefactStore) -> None:
-        self._kind, self._task, self._run, self._files = kind, task, run, files
+    def __init__(
+        self,
+        kind: TrainingRun.Kind,
+        task: Assignment,
+        run: Run,
+        files: ArtefactStore,
+        on_step: Callable[[StepDone], None],
+    ) -> None:
+        self._kind, self._task, self._run, self._files, self._on_step = kind, task, run, files, on_step
         self._live = live_release()
 
     def result(self) -> Round:
@@ -175,14 +194,14 @@ class _Training:
     def _pair(self, lesson: Lesson) -> Candidate:
         size, run, windows = self._task.size, self._run, lesson.windows
         run.say(f"A shadow of retrieval learns from what happened before {windows.t1:%Y-%m-%d %H:%M}.")
-        shadow = pair.train_stage(lesson.history, windows.t1, size, run.say)
+        shadow = pair.train_stage(lesson.history, windows.t1, size, run.say, on_step=self._on_step)
         run.say(f"A ranker learns from {windows.labels:,} label events.")
         ready = shadow.ready()
         ranker = pair.train_bootstrap(lesson, ready, size)
         ranker = self._of_impressions(lesson, ranker, shadow=ready) or ranker
         del ready
         run.say(f"Retrieval learns from what happened before {windows.t2:%Y-%m-%d %H:%M}.")
-        fitted = pair.train_stage(lesson.history, windows.t2, size, run.say, shadow=shadow)
+        fitted = pair.train_stage(lesson.history, windows.t2, size, run.say, shadow=shadow, on_step=self._on_step)
         retriever = write_stage(fitted, run.folder, run=run.row.pk)
         return Candidate.written(retriever, write_ranker(ranker, run.folder, run=run.row.pk))
 
@@ -215,9 +234,8 @@ class _Training:
             return None
         if shadow is not None:
             since = shadow.trained_until
-            logged = visits_scored_by(shadow, lesson, since=since, until=lesson.windows.t2)
-        if logged is None:
-            return None
+            recent = logged.since(since).drawn(amounts(self._task.size).visits)
+            logged = scored_by(shadow, recent, lesson)
         self._run.say(f"A ranker learns from {logged.with_click:,} visits with a click.")
         return pair.train_ranker_of_visits(
             logged,
@@ -271,16 +289,23 @@ class _Training:
             config=pair.configs(self._task.size),
             report=decision.report,
         )
-        if live_release() != self._live:
-            text = f"Release {release.pk} stays a candidate: another one went live while it was trained."
-            return Round(State.NOT_PROMOTED, text, release, decision)
         if verdict.outcome == Outcome.PROMOTE:
-            release = promote(release, by=self._task.by, reason=verdict.why, now=self._run.moment())
+            try:
+                release = promote(
+                    release, by=self._task.by, reason=verdict.why, now=self._run.moment(), check=self._is_still_live
+                )
+            except AnotherWentLive:
+                text = f"Release {release.pk} stays a candidate: another one went live while it was trained."
+                return Round(State.NOT_PROMOTED, text, release, decision)
             return Round(State.PROMOTED, f"Release {release.pk} went live. {verdict.why}", release, decision)
         if verdict.outcome == Outcome.REFUSE:
             release = refuse(release, by=self._task.by, reason=verdict.why, now=self._run.moment())
             return Round(State.NOT_PROMOTED, f"Release {release.pk} was refused. {verdict.why}", release, decision)
         return Round(State.NOT_PROMOTED, f"Release {release.pk} stays a candidate. {verdict.why}", release, decision)
+
+    def _is_still_live(self, live: Release | None) -> None:
+        if live != self._live:
+            raise AnotherWentLive
 
 
 def _anything_since(moment: datetime, now: datetime) -> bool:

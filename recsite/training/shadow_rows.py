@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -13,12 +13,15 @@ import pyarrow as pa
 from ranking.feature_facts import SourceFacts
 from ranking.features import FeatureSet
 from ranking.request import CandidateColumns, SourceColumns
+from recsite.funnel.catalogue import Catalogue
 from recsite.funnel.funnel import Funnel
 from recsite.funnel.sources import SOURCES
+from recsite.training.bootstrap import fusion_ranker
+from recsite.training.impressions import LoggedVisits
 from recsite.training.rebuilding import features_again
 from recsite.training.slate_questions import SlateQuestions
 from retrieval.ids import IdMap
-from retrieval.stage import PERSONAL_SOURCES
+from retrieval.stage import PERSONAL_SOURCES, RetrievalStage
 
 _COMMON = tuple(source for source in SOURCES if source not in PERSONAL_SOURCES)
 _OF_VECTORS = tuple(f"similarity_{of}" for of in ("highest", "mean", "newest", "lasting", "dismissed"))
@@ -29,18 +32,40 @@ _OF_STAGE = (
 )
 
 
+def with_scores_of(
+    stage: RetrievalStage,
+    logged: LoggedVisits,
+    catalogue: Catalogue,
+    questions: SlateQuestions,
+    first_chosen_s: Callable[[np.ndarray], np.ndarray],
+    *,
+    but: Collection[int] = (),
+) -> LoggedVisits:
+    """The same visits, with the scores of this stage in place of those of the releases that served them.
+
+    catalogue: only what does not change is read of it; everything that belongs to a moment stands in the log.
+    but: numbers of releases that served with this very stage: what is logged of them are its scores.
+    Each slate is asked again, which takes some milliseconds: see `LoggedVisits.drawn`.
+    """
+    visits, origin = logged.visits, logged.origin
+    funnel = Funnel.of(stage, fusion_ranker("It scores what others have shown."), catalogue)
+    others = ~np.isin(origin["release"].to_numpy(), list(but))
+    features = visits.features.copy()
+    if others.any():
+        features[others] = ShadowScores(funnel, questions).features(
+            origin.filter(pa.array(others)), visits.features[others]
+        )
+    trained_until_s = np.full(visits.num_rows, stage.trained_until.timestamp())
+    cold = first_chosen_s(origin["item_id"].to_numpy()) >= trained_until_s
+    rescored = replace(visits, features=features, trained_until_s=trained_until_s, cold=cold)
+    return LoggedVisits(rescored, logged.reader_keys, origin)
+
+
 class ShadowScores:
     """What a shadow says of what others have shown."""
 
     def __init__(self, funnel: Funnel, questions: SlateQuestions) -> None:
-        """funnel: of the shadow's stage. Of its catalogue only what does not change is read: everything that belongs
-        to a moment stands in the log."""
         self._funnel, self._questions = funnel, questions
-
-    @property
-    def trained_until(self) -> datetime:
-        moment: datetime = self._funnel.stage.trained_until
-        return moment
 
     def features(self, rows: pa.Table, logged: np.ndarray) -> np.ndarray:
         """(rows, columns) float32, as they were logged but for what comes from a retriever: scores, ranks and

@@ -28,6 +28,7 @@ class FakeShelf:
     kept: Sequence[Serving] = ()
     trouble: str = ""
     watched: int = field(default=0)
+    previous_needed: int = 0
 
     def current(self) -> Serving | None:
         return self.live
@@ -44,6 +45,9 @@ class FakeShelf:
 
     def ensure_watching(self) -> None:
         self.watched += 1
+
+    def need_previous(self) -> None:
+        self.previous_needed += 1
 
 
 def put_live(monkeypatch: pytest.MonkeyPatch, shelf: FakeShelf | None = None) -> FakeShelf:

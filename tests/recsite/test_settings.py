@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from recsite.training.gate import Limits
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = {
@@ -52,6 +55,9 @@ def test_nothing_but_a_demo_starts_without(name: str) -> None:
         ("TRAINING_SIZE", "huge"),
         ("EXPLORATION_SHARE", "1.5"),
         ("GATE_READERS", "0"),
+        ("GATE_LIMITS", "routine=0.05"),
+        ("GATE_LIMITS", "routine_loss=-1"),
+        ("GATE_LIMITS", "routine_loss"),
         ("CODE_VERSION", "v" * 81),
     ],
 )
@@ -103,3 +109,12 @@ def test_the_deployment_check_refuses(name: str, code: str, tmp_path: Path) -> N
     finished = deployment_check(GOOD | {name: "1", "VAR_DIR": str(tmp_path)})
     assert finished.returncode != 0
     assert code in finished.stderr
+
+
+def test_every_limit_of_the_gate_can_be_set() -> None:
+    own = {"readers", "positives", "unprompted", "between_rerankers"}
+    others = [field.name for field in fields(Limits) if field.name not in own]
+    told = ", ".join(f"{name}={number}" for number, name in enumerate(others, start=1))
+    finished = read_settings(GOOD | {"GATE_LIMITS": told}, "settings.GATE_LIMITS")
+    assert finished.stdout.strip() == repr({name: float(number) for number, name in enumerate(others, start=1)})
+    Limits(**dict.fromkeys(others, 1.0))

@@ -18,7 +18,7 @@ def make_quick(replace: Callable[[object, str, Any], object]) -> None:
     replace(pair, "train_stage", trained_in_no_time)
     replace(pair, "train_bootstrap", fused)
     for module in (pair, rounds):
-        replace(module, "amounts", lambda _size: Amounts(rows=1_000, labels=40, queries=12))
+        replace(module, "amounts", lambda _size: Amounts(rows=1_000, labels=40, queries=12, visits=12))
     # A machine that is busy with tests says nothing about how long an answer takes.
     replace(Measuring, "latency_p99_ms", lambda _self, _one: 1.0)
     replace(parity, "TRIED", 2)

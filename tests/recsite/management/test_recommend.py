@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from io import StringIO
 
@@ -47,6 +48,15 @@ def test_explained_each_item_has_what_its_score_is_made_of(items: dict[int, Item
     text = run(str(reader.public_id), "--limit", "2", "--explain")
     assert text.count("by fusion") == 2
     assert "two_tower" in text
+
+
+def test_what_staff_have_hidden_explains_nothing(items: dict[int, Item]) -> None:
+    reader = make_lover(0, items)
+    first = next(iter(re.findall(r"Number (\d+)", run(str(reader.public_id), "--limit", "2"))))
+    Item.objects.filter(slug=f"number-{first}").update(hidden=True)
+    text = run(str(reader.public_id), "--limit", "2", "--explain")
+    assert "moved it" not in text
+    assert f"Number {first} " not in text
 
 
 def test_the_reader_is_as_the_site_knew_them_at_that_moment(items: dict[int, Item]) -> None:

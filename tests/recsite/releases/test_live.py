@@ -72,6 +72,32 @@ def test_release_before_stays_for_half_an_hour(files: ArtefactStore) -> None:
     assert shelf().of_release(first.pk) is None
 
 
+def test_the_one_before_is_loaded_again_when_a_release_fails_while_it_serves(files: ArtefactStore) -> None:
+    first = go_live(files)
+    go_live(files)
+    shelf().refresh(now=AT)
+    assert shelf().previous() is None
+
+    shelf().need_previous()
+    assert shelf().refresh(now=AT, heard=NOTHING_HEARD)
+    previous = shelf().previous()
+    assert previous is not None
+    assert previous.release_id == first.pk
+    assert not shelf().refresh(now=AT, heard=NOTHING_HEARD)
+    shelf().refresh(now=AT + PREVIOUS_KEPT)
+    assert shelf().previous() is None
+
+
+def test_visits_go_on_with_the_release_they_began_with_though_one_was_missed_between(files: ArtefactStore) -> None:
+    first = go_live(files)
+    shelf().refresh(now=AT)
+    go_live(files)
+    third = go_live(files)
+    shelf().refresh(now=AT)
+    assert live_id(shelf()) == third.pk
+    assert shelf().of_release(first.pk) is not None
+
+
 def test_only_one_release_before_is_kept(files: ArtefactStore) -> None:
     releases = []
     for _ in range(3):

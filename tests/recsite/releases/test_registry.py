@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 
 from recsite.models import ItemVector, Release
 from recsite.releases.registry import (
+    LONG_AGO,
     ReleaseStateError,
     create_candidate,
     live_release,
@@ -165,6 +166,21 @@ def test_two_promotions_at_once_leave_one_live_release() -> None:
     assert Release.objects.filter(state=Release.State.RETIRED).count() == 3
 
 
+@pytest.mark.django_db
+def test_a_release_does_not_go_live_over_another_than_it_was_measured_against() -> None:
+    first, second, third = make_candidate(), make_candidate(), make_candidate()
+    promote(first, **BY)
+
+    def is_first(live: Release | None) -> None:
+        if live != first:
+            raise LookupError
+
+    promote(second, **BY, check=is_first)
+    with pytest.raises(LookupError):
+        promote(third, **BY, check=is_first)
+    assert Release.objects.get(state=Release.State.LIVE) == second
+
+
 # --- clearing away ---
 
 
@@ -178,7 +194,9 @@ def stored(files: ArtefactStore, tmp_path: Path, *names: str) -> None:
 
 
 @pytest.mark.django_db
-def test_pruning_spares_live_previous_young_and_that_of_30_days_ago(files: ArtefactStore, tmp_path: Path) -> None:
+def test_pruning_spares_live_previous_young_and_all_that_were_live_in_the_last_month(
+    files: ArtefactStore, tmp_path: Path
+) -> None:
     """Releases of 60, 40, 25, 20, 18 and 1 days ago; the last but one is live again after a roll back."""
     for days in (60, 40, 25, 20, 18):
         stored(files, tmp_path, f"ranker-{days}")
@@ -189,10 +207,25 @@ def test_pruning_spares_live_previous_young_and_that_of_30_days_ago(files: Artef
 
     deleted = prune(now=NOW, files=files)
 
-    assert deleted == ["ranker-25", "ranker-60", "ranker-refused"]
-    assert files.names() == ["ranker-18", "ranker-20", "ranker-40", "ranker-young", "retriever-1"]
+    assert deleted == ["ranker-60", "ranker-refused"]
+    assert files.names() == ["ranker-18", "ranker-20", "ranker-25", "ranker-40", "ranker-young", "retriever-1"]
     assert Release.objects.count() == 7
     assert prune(now=NOW, files=files) == []
+
+
+@pytest.mark.django_db
+def test_the_release_of_30_days_ago_is_there_on_every_day_that_asks_for_it(
+    files: ArtefactStore, tmp_path: Path
+) -> None:
+    for day in range(45):
+        now = NOW + day * DAY
+        stored(files, tmp_path, f"ranker-{day:02}")
+        make_live(ranker=f"ranker-{day:02}", now=now)
+        prune(now=now + DAY / 4, files=files)
+        old = release_live_at(now + DAY / 2 - LONG_AGO)
+        assert (old is None) == (day < 30)
+        assert old is None or old.ranker in files.names()
+    assert "ranker-10" not in files.names()
 
 
 @pytest.mark.django_db

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from catalog.models import Item, Reader
@@ -16,7 +18,14 @@ from ranking.config import RankerConfig
 from ranking.order import RetrievalOrder
 from ranking.visits import LABELS, NEGATIVE, POSITIVE, Visits
 from recsite.funnel.sources import FEATURE_SET
-from recsite.training.impressions import AS_SHOWN, LoggedVisits, measure_on_visits, train_on_impressions, visits_of_log
+from recsite.training.impressions import (
+    AS_SHOWN,
+    ORIGIN,
+    LoggedVisits,
+    measure_on_visits,
+    train_on_impressions,
+    visits_of_log,
+)
 from tests.factories import NOW, make_interaction, make_item, make_reader, make_slate, make_view
 
 HOUR = timedelta(hours=1)
@@ -131,6 +140,14 @@ def test_visits_are_told_apart_and_can_be_cut_in_time() -> None:
     assert later.reader_keys.tolist() == logged.reader_keys[1:].tolist()
 
 
+def origin_of(visits: Visits) -> pa.Table:
+    """Made up: every row is another item of the one release, on its visit's slate."""
+    slate_ids = [int(visit).to_bytes(16) for visit in np.repeat(visits.visit_ids, visits.visit_sizes)]
+    item_ids = range(1, visits.num_rows + 1)
+    columns = {"slate_id": slate_ids, "item_id": list(item_ids), "release": [1] * visits.num_rows}
+    return pa.table(columns, schema=ORIGIN)
+
+
 def planted(num_visits: int = 300) -> LoggedVisits:
     """Of five cards the one with the largest first feature is chosen, wherever it stands."""
     rng = np.random.default_rng(0)
@@ -153,7 +170,7 @@ def planted(num_visits: int = 300) -> LoggedVisits:
         trained_until_s=served_s - 1,
         cold=np.zeros(rows, bool),
     )
-    return LoggedVisits(visits, np.arange(num_visits) % 7)
+    return LoggedVisits(visits, np.arange(num_visits) % 7, origin_of(visits))
 
 
 def test_what_was_chosen_is_learned_and_beats_the_order_that_was_shown() -> None:
@@ -175,9 +192,7 @@ def test_a_visit_in_which_nothing_was_chosen_does_not_count() -> None:
     without[5:] = 0
     labels = np.where(without > 0, POSITIVE, NEGATIVE).astype(np.int8)
     columns = {name: getattr(logged.visits, name) for name in Visits.__dataclass_fields__}
-    measured = measure_on_visits(
-        {}, LoggedVisits(Visits(**columns | {"gains": without, "labels": labels}), logged.reader_keys)
-    )
+    measured = measure_on_visits({}, replace(logged, visits=Visits(**columns | {"gains": without, "labels": labels})))
     assert measured.visits == 1
     assert measured.reader_keys.tolist() == [0]
 
@@ -191,8 +206,7 @@ def test_an_order_is_judged_by_the_scores_of_its_own_retriever() -> None:
     said["sees"][:, column] = np.where(logged.visits.gains > 0, 0, 1)
     columns = {name: getattr(logged.visits, name) for name in Visits.__dataclass_fields__}
     visits = {
-        name: LoggedVisits(Visits(**columns | {"features": features}), logged.reader_keys)
-        for name, features in said.items()
+        name: replace(logged, visits=Visits(**columns | {"features": features})) for name, features in said.items()
     }
     order = RetrievalOrder(FEATURE_SET, "popular")
     found = measure_on_visits({"logged": order, "own": order}, visits["blind"], rescored={"own": visits["sees"]})
@@ -200,3 +214,17 @@ def test_an_order_is_judged_by_the_scores_of_its_own_retriever() -> None:
     assert found.ndcg_at_10["logged"].mean() < 0.9
     with pytest.raises(ValueError, match="are others than those"):
         measure_on_visits({"own": order}, logged, rescored={"own": planted(3)})
+
+
+def test_visits_are_drawn_of_as_many_readers_as_there_are_and_keep_what_they_come_from() -> None:
+    logged = planted(70)
+    drawn = logged.drawn(14)
+    assert drawn.visits.num_visits == 14
+    assert np.unique(drawn.reader_keys, return_counts=True)[1].tolist() == [2] * 7
+    first = {
+        visit: row
+        for row, visit in zip(logged.origin["item_id"].to_pylist()[::5], logged.visits.visit_ids, strict=True)
+    }
+    assert drawn.origin["item_id"].to_pylist()[::5] == [first[visit] for visit in drawn.visits.visit_ids]
+    assert logged.drawn(14).visits.visit_ids.tolist() == drawn.visits.visit_ids.tolist()
+    assert logged.drawn(1_000).visits.num_visits == 70

@@ -45,7 +45,7 @@ def known_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pair, "train_stage", trained_in_no_time)
     monkeypatch.setattr(pair, "train_bootstrap", fused)
     for module in (pair, rounds):
-        monkeypatch.setattr(module, "amounts", lambda _size: Amounts(rows=1_000, labels=60, queries=40))
+        monkeypatch.setattr(module, "amounts", lambda _size: Amounts(rows=1_000, labels=60, queries=40, visits=40))
     monkeypatch.setattr(measuring, "TIMED", 5)
     monkeypatch.setattr(parity, "TRIED", 3)
 

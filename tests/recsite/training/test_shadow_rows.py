@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,11 +14,9 @@ from feedback.kinds import Kind
 from feedback.models import Interaction, Slate, SlateDetail
 from ranking.config import RankerConfig
 from ranking.visits import LeakError
-from recsite.funnel.funnel import Funnel
 from recsite.funnel.sources import FEATURE_SET
-from recsite.training.bootstrap import fusion_ranker
 from recsite.training.impressions import LoggedVisits, train_on_impressions, visits_of_log
-from recsite.training.shadow_rows import ShadowScores
+from recsite.training.shadow_rows import with_scores_of
 from recsite.training.slate_questions import SlateQuestions
 from tests.recsite.planted_site import OPENED, RELEASE, Site, readers, stage
 
@@ -48,23 +47,28 @@ def visits(site: Site, *, count: int) -> None:
     site.pass_time(hours=1)
 
 
-def logged(site: Site, *, shadow: ShadowScores | None = None, trained_until: datetime = OPENED) -> LoggedVisits:
+def long_ago(items: np.ndarray) -> np.ndarray:
+    return np.zeros(len(items))
+
+
+def logged(site: Site, *, trained_until: datetime = OPENED) -> LoggedVisits:
     found = visits_of_log(
-        since=OPENED,
-        until=site.now,
-        trained_until_of={RELEASE: trained_until},
-        first_chosen_s=lambda items: np.zeros(len(items)),
-        scored_by=shadow,
+        since=OPENED, until=site.now, trained_until_of={RELEASE: trained_until}, first_chosen_s=long_ago
     )
     assert found is not None
     return found
 
 
-def shadow_of(site: Site, *, trained_until: datetime = OPENED) -> ShadowScores:
+def by_shadow(site: Site, *, trained_until: datetime = OPENED, but: Collection[int] = ()) -> LoggedVisits:
     assert site.shelf.live is not None
-    catalogue = site.shelf.live.funnel.catalogue
-    learned = replace(stage(), trained_until=trained_until)
-    return ShadowScores(Funnel.of(learned, fusion_ranker("A test."), catalogue), SlateQuestions.read(until=site.now))
+    return with_scores_of(
+        replace(stage(), trained_until=trained_until),
+        logged(site),
+        site.shelf.live.funnel.catalogue,
+        SlateQuestions.read(until=site.now),
+        long_ago,
+        but=but,
+    )
 
 
 def test_the_stage_that_served_says_what_was_logged(site: Site) -> None:
@@ -77,7 +81,7 @@ def test_the_stage_that_served_says_what_was_logged(site: Site) -> None:
     assert first.next_cursor is not None
     site.see(site.page(reader, cursor=first.next_cursor), 12)
     site.pass_time(hours=1)
-    was, is_now = logged(site).visits, logged(site, shadow=shadow_of(site)).visits
+    was, is_now = logged(site).visits, by_shadow(site).visits
     assert was.num_rows > 80
     np.testing.assert_allclose(is_now.features, was.features, rtol=1e-5, atol=1e-6)
     assert is_now.trained_until_s.tolist() == [OPENED.timestamp()] * is_now.num_rows
@@ -94,7 +98,7 @@ def test_what_does_not_come_from_a_retriever_is_taken_as_it_was_logged(site: Sit
         rows[:, FEATURE_SET.names.index("num_sources")] = -1
         detail.features = rows.tobytes()
         detail.save()
-    features = logged(site, shadow=shadow_of(site)).visits.features
+    features = by_shadow(site).visits.features
     assert (features[:, FEATURE_SET.names.index("click_rate_day")] == 0.25).all()
     assert not (features[:, SCORE] == 99).any()
     ranks = features[:, [place for place, name in enumerate(FEATURE_SET.names) if name.endswith("_rank")]]
@@ -104,10 +108,23 @@ def test_what_does_not_come_from_a_retriever_is_taken_as_it_was_logged(site: Sit
     np.testing.assert_allclose(features[:, FEATURE_SET.names.index("fusion")], fusion, rtol=1e-6)
 
 
+def test_what_the_same_retriever_served_keeps_the_scores_that_were_logged(site: Site) -> None:
+    visits(site, count=2)
+    for detail in SlateDetail.objects.all():
+        rows = np.frombuffer(detail.features or b"", "<f4").reshape(-1, len(FEATURE_SET)).copy()
+        rows[:, SCORE] = 99
+        detail.features = rows.tobytes()
+        detail.save()
+    assert (by_shadow(site, but=[RELEASE]).visits.features[:, SCORE] == 99).all()
+    assert not (by_shadow(site, but=[RELEASE + 1]).visits.features[:, SCORE] == 99).any()
+
+
 def test_a_shadow_that_knew_the_visits_is_refused(site: Site) -> None:
     visits(site, count=2)
     with pytest.raises(LeakError, match="a retriever that learned from what came after"):
-        logged(site, shadow=shadow_of(site, trained_until=site.now))
+        train_on_impressions(
+            by_shadow(site, trained_until=site.now), RankerConfig(click_model=None), since=OPENED, until=site.now
+        )
 
 
 def memorise(site: Site) -> None:
@@ -135,4 +152,4 @@ def test_a_ranker_does_not_come_to_trust_a_retriever_that_memorised_its_labels(s
     visits(site, count=120)
     memorise(site)
     assert trust(site, logged(site)) > 0.5
-    assert trust(site, logged(site, shadow=shadow_of(site))) < 0.2
+    assert trust(site, by_shadow(site)) < 0.2
