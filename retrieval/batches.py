@@ -9,22 +9,16 @@ import numpy as np
 from retrieval.spool import Piece, Spool
 
 
-def epoch_batches(
-    spool: Spool, *, seed: int, epoch: int, batch_size: int, fewest_rows: int = 2, rank: int = 0, world: int = 1
-) -> Iterator[Piece]:
+def epoch_batches(spool: Spool, *, seed: int, epoch: int, batch_size: int, fewest_rows: int = 2) -> Iterator[Piece]:
     """Batches of rows of one refresh interval each, random order; at most `batch_size` rows, at least `fewest_rows`.
 
-    Each of `world` processes gets every world-th batch. Where rows are held against each other alone, a single one left
-    over in an interval has nobody, and 2 leaves it out of this epoch; it gets its turn where another epoch leaves over
-    another row, so never where it is the only one of its interval. 1 leaves out none (`Objective.fewest_rows`).
+    Where rows are held against each other alone, a single one left over in an interval has nobody, and 2 leaves it out
+    of this epoch; it gets its turn where another epoch leaves over another row, so never where it is the only one of
+    its interval. 1 leaves out none (`Objective.fewest_rows`).
     """
     rng = np.random.default_rng([seed, epoch])
-    number = 0
     for piece in spool.pieces(rng):
         for start in range(0, len(piece), batch_size):
             rows = np.arange(start, min(start + batch_size, len(piece)))
-            if len(rows) < fewest_rows:
-                continue
-            if number % world == rank:
+            if len(rows) >= fewest_rows:
                 yield piece.take(rows)
-            number += 1

@@ -15,7 +15,7 @@ from ranking.artefact import RankerArtefact
 from recsite.funnel.as_of import HistoryCatalogues
 from recsite.funnel.funnel import Funnel, Ranked, with_catalogue
 from recsite.funnel.query import FunnelQuery
-from recsite.training.sampling import most_of_each
+from recsite.training.sampling import drawn_of_each
 from retrieval.query_state import QueryState
 from retrieval.stage import RetrievalStage
 
@@ -140,8 +140,4 @@ def of_drawn_moments(positives: pa.Table, most: int, *, seed: int) -> pa.Table:
     moments_us = pc.cast(positives["state_at"], pa.int64()).to_numpy()
     keys = np.stack([positives["reader_id"].to_numpy(), moments_us], axis=1)
     moments, of_row = np.unique(keys, axis=0, return_inverse=True)
-    _, reader, counts = np.unique(moments[:, 0], return_inverse=True, return_counts=True)
-    order = np.lexsort((np.random.default_rng(seed).random(len(moments)), reader))
-    place = np.empty(len(moments), np.int64)  # in its reader's random order
-    place[order] = np.arange(len(moments)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return positives.filter(pa.array((place < most_of_each(counts, most))[of_row.ravel()]))
+    return positives.filter(pa.array(drawn_of_each(moments[:, 0], most, seed=seed)[of_row.ravel()]))

@@ -23,7 +23,7 @@ from ranking.order import Order
 from ranking.train import train_ranker
 from ranking.visits import Visits, join_visits
 from recsite.funnel.sources import FEATURE_SET
-from recsite.training.sampling import most_of_each
+from recsite.training.sampling import drawn_of_each
 from retrieval.metrics import reader_means
 
 AS_SHOWN = "as_shown"
@@ -51,11 +51,7 @@ class LoggedVisits:
 
     def drawn(self, most: int, *, seed: int = 0) -> LoggedVisits:
         """About `most` of them, drawn at random, of as many readers as there are."""
-        _, of_visit, counts = np.unique(self.reader_keys, return_inverse=True, return_counts=True)
-        order = np.lexsort((np.random.default_rng(seed).random(len(of_visit)), of_visit))
-        place = np.empty(len(of_visit), np.int64)  # in its reader's random order
-        place[order] = np.arange(len(of_visit)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return self.take(place < most_of_each(counts, most))
+        return self.take(drawn_of_each(self.reader_keys, most, seed=seed))
 
     def since(self, moment: datetime) -> LoggedVisits:
         """Those that began then or later."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 
@@ -32,6 +33,11 @@ class Lesson:
     earlier: LoggedVisits | None
     later: LoggedVisits | None
 
+    @cached_property
+    def questions(self) -> SlateQuestions:
+        """Of slates up to the window's end."""
+        return SlateQuestions.read(until=self.windows.t3)
+
 
 def read_lesson(history: History, windows: Windows, *, logged_since: datetime) -> Lesson:
     catalogues = HistoryCatalogues(history.items, history.interactions(), most=CATALOGUE_DAYS)
@@ -47,10 +53,8 @@ def read_lesson(history: History, windows: Windows, *, logged_since: datetime) -
 def scored_by(stage: RetrievalStage, logged: LoggedVisits, lesson: Lesson, *, sha256: str = "") -> LoggedVisits:
     """See `with_scores_of`. sha256: of the stage's files, where a release has them: what that served has its scores."""
     own = set(Release.objects.filter(retriever_sha256=sha256).values_list("pk", flat=True)) if sha256 else set()
-    windows = lesson.windows
-    questions = SlateQuestions.read(until=windows.t3)
-    catalogue = lesson.catalogues.at(windows.t2.timestamp())
-    return with_scores_of(stage, logged, catalogue, questions, lesson.history.first_chosen_s, but=own)
+    catalogue = lesson.catalogues.at(lesson.windows.t2.timestamp())
+    return with_scores_of(stage, logged, catalogue, lesson.questions, lesson.history.first_chosen_s, but=own)
 
 
 def _logged(history: History, since: datetime, until: datetime) -> LoggedVisits | None:
