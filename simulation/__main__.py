@@ -1,4 +1,5 @@
-"""The command line of the made-up world: `python -m simulation catalogue --out DIR --seed 1`, then `history`."""
+"""The command line of the made-up world: `python -m simulation catalogue --out DIR --seed 1`, then `history`, or `run`
+against a site."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import IO
 
-from simulation.catalogue import OutOfTitles, generate_catalogue
+from simulation.catalogue import OutOfTitles, generate_catalogue, num_generated
 from simulation.history_files import NoWorld, write_history
+from simulation.on_site import ON_SITE_ERRORS, add_commands
 from simulation.phrases import PhraseError
+from simulation.worlds import ItemRules, WorldError, load_world
 
 DEFAULT_ITEMS = 3_600
 DEFAULT_READERS = 400
@@ -22,13 +25,17 @@ DEFAULT_DAYS = 14
 PROGRESS_EVERY = 200
 EARLIEST_YEAR = 1900
 
+ERRORS: tuple[type[Exception], ...] = (OutOfTitles, PhraseError, NoWorld, WorldError, *ON_SITE_ERRORS)
+
 CATALOGUE_EXAMPLES = """\
 examples:
   python -m simulation catalogue --out var/world --seed 1
   python -m simulation catalogue --out var/world --seed 1 --items 20000 --until 2026-01-31
+  python -m simulation catalogue --out var/world --seed 1 --world default --days 20
 
 items.jsonl is for the site to import. truth.jsonl is what is really true about each item; the site never reads it.
-The same seed, number of items and end date give the same bytes.
+The same seed, number of items and end date give the same bytes. With --world some items are not what they seem, which
+items.jsonl does not tell, and new ones come out on each of the --days after the end date.
 """
 
 
@@ -47,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         print(arguments.run(arguments))
-    except (OutOfTitles, PhraseError, NoWorld) as error:
+    except ERRORS as error:
         print(f"simulation: {error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -58,7 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _catalogue(arguments: argparse.Namespace) -> str:
     num_written = write_catalogue(
-        arguments.out, seed=arguments.seed, num_items=arguments.items, until=arguments.until or _today()
+        arguments.out,
+        seed=arguments.seed,
+        num_items=arguments.items,
+        until=arguments.until or _today(),
+        rules=load_world(arguments.world).items if arguments.world else None,
+        num_days=arguments.days,
     )
     return (
         f"Wrote {num_written:,} items to {arguments.out / 'items.jsonl'}, their hidden truth to truth.jsonl beside it."
@@ -80,22 +92,27 @@ def _history(arguments: argparse.Namespace) -> str:
     )
 
 
-def write_catalogue(out: Path, *, seed: int, num_items: int, until: datetime) -> int:
+def write_catalogue(
+    out: Path, *, seed: int, num_items: int, until: datetime, rules: ItemRules | None = None, num_days: int = 0
+) -> int:
     """Write items.jsonl and truth.jsonl into `out`, which is made if needed. Neither appears before both are whole.
 
-    Returns the number of items. Raises `OutOfTitles` or `OSError` and then leaves an earlier catalogue as it was.
+    rules, num_days: as `generate_catalogue`. Returns the number of items.
+    Raises `OutOfTitles` or `OSError` and then leaves an earlier catalogue as it was.
     """
     out.mkdir(parents=True, exist_ok=True)
+    total = num_generated(num_items, rules, num_days)
+    made = generate_catalogue(seed=seed, num_items=num_items, until=until, rules=rules, num_days=num_days)
     with tempfile.TemporaryDirectory(prefix=".catalogue-", dir=out) as unfinished:
         items_path, truth_path = Path(unfinished, "items.jsonl"), Path(unfinished, "truth.jsonl")
         with items_path.open("w", encoding="utf-8") as items, truth_path.open("w", encoding="utf-8") as truths:
-            for number, item in enumerate(generate_catalogue(seed=seed, num_items=num_items, until=until), start=1):
+            for number, item in enumerate(made, start=1):
                 _write_line(items, item.public)
                 _write_line(truths, item.hidden)
-                _show_progress(number, num_items, "items", every=PROGRESS_EVERY)
+                _show_progress(number, total, "items", every=PROGRESS_EVERY)
         os.replace(truth_path, out / "truth.jsonl")
         os.replace(items_path, out / "items.jsonl")
-    return num_items
+    return total
 
 
 def _write_line(file: IO[str], record: dict[str, object]) -> None:
@@ -124,6 +141,10 @@ def _parser() -> argparse.ArgumentParser:
     catalogue.add_argument(
         "--items", type=_count, default=DEFAULT_ITEMS, metavar="N", help=f"how many (default {DEFAULT_ITEMS})"
     )
+    catalogue.add_argument("--world", metavar="NAME", help="which of them are not what they seem (default: none)")
+    catalogue.add_argument(
+        "--days", type=_count, default=0, metavar="N", help="of new items after the end date; with --world (default 0)"
+    )
     catalogue.set_defaults(run=_catalogue)
     history = commands.add_parser(
         "history",
@@ -140,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
         "--days", type=_count, default=DEFAULT_DAYS, metavar="N", help=f"how long (default {DEFAULT_DAYS})"
     )
     history.set_defaults(run=_history)
+    add_commands(commands, count=_count, moment=_moment, today=_today, now=_now)
     return parser
 
 
@@ -173,6 +195,10 @@ def _moment(text: str) -> datetime:
 def _today() -> datetime:
     """The start of today: a client may look at the clock, and two runs on one day still write the same bytes."""
     return datetime.combine(datetime.now(UTC).date(), time.min, UTC)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 if __name__ == "__main__":

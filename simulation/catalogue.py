@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from simulation.draws import hex_key, stream
 from simulation.phrases import Forms, Topic, load_forms, load_topics
 from simulation.story import Passage, Story
-from simulation.truth import FORM_APPEAL, INTERESTS, Truth, draw_truth, form_weights
+from simulation.truth import FORM_APPEAL, INTERESTS, Truth, draw_elsewhere, draw_truth, form_weights
+from simulation.worlds import ItemRules
 
 LANGUAGE_SHARES = {"en": 0.6, "de": 0.2, "es": 0.2}
 SECOND_TOPIC_SHARE = 0.12
@@ -48,17 +49,43 @@ class CatalogueItem:
     hidden: dict[str, Any]
 
 
-def generate_catalogue(*, seed: int, num_items: int, until: datetime) -> Iterator[CatalogueItem]:
+def generate_catalogue(
+    *, seed: int, num_items: int, until: datetime, rules: ItemRules | None = None, num_days: int = 0
+) -> Iterator[CatalogueItem]:
     """Yield `num_items` items published in the two years before `until` (with a time zone).
 
+    rules: which of them are not what they seem, and how many more come out on each of the `num_days` after `until`.
+    They change nothing of what the site is told of an item but for the dates of those that are yet to come out.
     Raises `OutOfTitles`, after the items made so far, when no unused title can be found.
     """
     titles_taken: set[str] = set()
     for index in range(num_items):
-        yield _make_item(seed, index, until, titles_taken)
+        yield _make_item(
+            seed, index, _draw_published_at(stream(seed, index, "published_at"), until), titles_taken, rules
+        )
+    for index, published_at in _new_items(seed, num_items, until, rules, num_days):
+        yield _make_item(seed, index, published_at, titles_taken, rules)
 
 
-def _make_item(seed: int, index: int, until: datetime, titles_taken: set[str]) -> CatalogueItem:
+def num_generated(num_items: int, rules: ItemRules | None = None, num_days: int = 0) -> int:
+    """How many items such a catalogue has."""
+    return num_items + (num_days * round(num_items * rules.new_share_a_day) if rules else 0)
+
+
+def _new_items(
+    seed: int, num_items: int, until: datetime, rules: ItemRules | None, num_days: int
+) -> Iterator[tuple[int, datetime]]:
+    """The number of each item that comes out after `until`, and when: at any minute of its day."""
+    a_day = round(num_items * rules.new_share_a_day) if rules else 0
+    for day in range(num_days):
+        for index in range(num_items + day * a_day, num_items + (day + 1) * a_day):
+            minute = int(stream(seed, index, "published_at").random() * 24 * 60)
+            yield index, until + timedelta(days=day, minutes=minute)
+
+
+def _make_item(
+    seed: int, index: int, published_at: datetime, titles_taken: set[str], rules: ItemRules | None
+) -> CatalogueItem:
     topics = _draw_topics(stream(seed, index, "topics"))
     truth = draw_truth(stream(seed, index, "truth"), [topic.interests for topic in topics])
     language = _draw_language(stream(seed, index, "language"))
@@ -70,7 +97,6 @@ def _make_item(seed: int, index: int, until: datetime, titles_taken: set[str]) -
     rng = stream(seed, index, "text")
     summary = _write_summary(rng, story, forms, form_name, [guest] if len(topics) > 1 else [])
     body = _write_body(rng, story, forms, [guest] if len(topics) > 1 else [])
-    published_at = _draw_published_at(stream(seed, index, "published_at"), until)
     author = stream(seed, index, "author").choice(topics[0].phrases[language].authors)
     external_id = f"{form_name.replace('_', '-')}-{hex_key(seed, index, 12)}"
     public: dict[str, Any] = {
@@ -86,10 +112,27 @@ def _make_item(seed: int, index: int, until: datetime, titles_taken: set[str]) -
     }
     if stream(seed, index, "link").random() < LINK_SHARE:
         public["link"] = f"https://example.org/read/{external_id}"
+    return CatalogueItem(public, _hidden(seed, index, external_id, truth, rules))
+
+
+def _hidden(seed: int, index: int, external_id: str, promised: Truth, rules: ItemRules | None) -> dict[str, Any]:
+    """What is really true; with `rules` also whether the item is what it seems."""
+    truth = promised if rules is None else _unmask(seed, index, promised, rules)
     interests = {name: round(share, 4) for name, share in zip(INTERESTS, truth.interests, strict=True)}
-    return CatalogueItem(
-        public, {"external_id": external_id, "interests": interests, "quality": round(truth.quality, 4)}
-    )
+    line: dict[str, Any] = {"external_id": external_id, "interests": interests, "quality": round(truth.quality, 4)}
+    return line if rules is None else {**line, "kind": truth.kind}
+
+
+def _unmask(seed: int, index: int, promised: Truth, rules: ItemRules) -> Truth:
+    """The truth behind what topics and text promise: mostly just that."""
+    luck = stream(seed, index, "unwanted").random()
+    if luck >= rules.unwanted_share:
+        return promised
+    if luck < rules.unwanted_share * rules.look_alike_share:
+        return replace(
+            promised, interests=draw_elsewhere(stream(seed, index, "elsewhere"), promised), kind="look-alike"
+        )
+    return replace(promised, kind="bait")
 
 
 def _draw_topics(rng: random.Random) -> list[Topic]:

@@ -117,8 +117,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _item(line: dict[str, Any], truth: Truth) -> WorldItem:
     published_at = datetime.fromisoformat(line["published_at"])
-    return WorldItem(line["external_id"], line["language"], tuple(line["topics"]), published_at, truth)
+    return WorldItem(line["external_id"], line["language"], tuple(line["topics"]), published_at, truth, line["title"])
 
 
 def _truth(line: dict[str, Any]) -> Truth:
-    return Truth(tuple(line["interests"][name] for name in INTERESTS), line["quality"])
+    return Truth(tuple(line["interests"][name] for name in INTERESTS), line["quality"], line.get("kind", "plain"))

@@ -24,6 +24,7 @@ class WorldItem:
     topics: tuple[str, ...]
     published_at: datetime
     truth: Truth
+    title: str = ""
 
 
 @dataclass(frozen=True)

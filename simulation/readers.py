@@ -82,7 +82,7 @@ def draw_reader(seed: int, index: int) -> SimulatedReader:
         key=f"reader-{index + 1:05}",
         languages=languages,
         attributes={"age_band": age_band},
-        tastes=_draw_tastes(stream(seed, index, "tastes"), age_band),
+        tastes=draw_tastes(stream(seed, index, "tastes"), {"age_band": age_band}),
         visits_a_day=_between(VISITS_A_DAY, eagerness),
         patience=_between(PATIENCE, rng.random()),
         hour=rng.gauss(18.0, 4.0) % 24,
@@ -96,8 +96,9 @@ def _draw_languages(rng: random.Random) -> tuple[str, ...]:
     return (first, "en") if first != "en" else (first, rng.choice(("de", "es")))
 
 
-def _draw_tastes(rng: random.Random, age_band: str) -> tuple[float, ...]:
-    common = AGE_BANDS[age_band]
+def draw_tastes(rng: random.Random, attributes: Mapping[str, str]) -> tuple[float, ...]:
+    """What somebody with these attributes may like."""
+    common = AGE_BANDS[attributes["age_band"]]
     gammas = [rng.gammavariate(TASTE_BREADTH * (AGE_TILT if name in common else 1.0), 1.0) for name in INTERESTS]
     total = sum(gammas)
     return tuple(gamma / total for gamma in gammas)

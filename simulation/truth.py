@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 INTERESTS = (
     "making",
@@ -44,12 +45,24 @@ BACKGROUND = 0.12
 FORM_BACKGROUND = 0.15
 
 
+ItemKind = Literal["plain", "look-alike", "bait"]
+
+
 @dataclass(frozen=True)
 class Truth:
-    """interests: the share of each of `INTERESTS`, all in 0..1, summing to 1.  quality: 0..1, most near 0.6."""
+    """interests: the share of each of `INTERESTS`, all in 0..1, summing to 1.  quality: 0..1, most near 0.6.
+
+    kind: a look-alike serves other interests than its topics and text say, and hardly shows them; a bait promises what
+    it serves to nobody.
+    """
 
     interests: tuple[float, ...]
     quality: float
+    kind: ItemKind = "plain"
+
+    @property
+    def is_unwanted(self) -> bool:
+        return self.kind != "plain"
 
 
 def draw_truth(rng: random.Random, topic_interests: Sequence[Mapping[str, float]]) -> Truth:
@@ -59,9 +72,19 @@ def draw_truth(rng: random.Random, topic_interests: Sequence[Mapping[str, float]
         total = sum(interests.values()) * len(topic_interests)
         for name, weight in interests.items():
             prior[INTERESTS.index(name)] += weight / total
+    return Truth(_draw_mixture(rng, prior), rng.betavariate(5.0, 3.5))
+
+
+def draw_elsewhere(rng: random.Random, promised: Truth) -> tuple[float, ...]:
+    """Interests of a look-alike: around those that it promises least, as tightly as those of an honest item."""
+    remote = [max(0.0, 1.0 / len(INTERESTS) - share) for share in promised.interests]
+    return _draw_mixture(rng, [share / sum(remote) for share in remote])
+
+
+def _draw_mixture(rng: random.Random, prior: Sequence[float]) -> tuple[float, ...]:
     gammas = [rng.gammavariate(BACKGROUND + CONCENTRATION * share, 1.0) for share in prior]
-    total_gamma = sum(gammas)
-    return Truth(tuple(gamma / total_gamma for gamma in gammas), rng.betavariate(5.0, 3.5))
+    total = sum(gammas)
+    return tuple(gamma / total for gamma in gammas)
 
 
 def form_weights(truth: Truth, forms: Sequence[str]) -> list[float]:
