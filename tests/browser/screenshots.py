@@ -13,8 +13,10 @@ from tqdm import tqdm
 
 from recsite.onemachine.services import local_services
 from tests.browser.site import CHROMIUM_OPTIONS, HOW_TO_GET_ONE, Site, find_chromium, running_site
+from tests.browser.staff.addresses import PAGES, address, log_in
 
 WIDTHS = {390: 844, 834: 1112, 1440: 900}
+STAFF_WIDTHS = {1280: 900, 1440: 900}
 SCHEMES = ("light", "dark")
 FAVOURITES = (0, 3, 5)
 """Which of the topics offered are chosen: three are enough."""
@@ -144,6 +146,27 @@ def take_all(browser: Browser, site: Site, out: Path) -> int:
     return len(wanted)
 
 
+def take_staff(browser: Browser, site: Site, out: Path) -> int:
+    """The same of the staff pages, whole, of a site with a release and two days of visits. Returns how many."""
+    wanted = [(width, scheme) for width in STAFF_WIDTHS for scheme in SCHEMES]
+    for width, scheme in tqdm(wanted, disable=not sys.stderr.isatty()):
+        context = browser.new_context(
+            base_url=site.address,
+            locale="en-GB",
+            color_scheme=scheme,
+            viewport={"width": width, "height": STAFF_WIDTHS[width]},
+            reduced_motion="reduce",
+        )
+        page = context.new_page()
+        log_in(page)
+        for name in PAGES:
+            page.goto(address(name, site))
+            page.wait_for_load_state("networkidle")
+            page.screenshot(path=out / f"staff-{name.replace(' ', '-')}-{width}-{scheme}.png", full_page=True)
+        context.close()
+    return len(wanted) * len(PAGES)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("var/screenshots"), help="folder for the pictures")
@@ -155,15 +178,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="recsite-pictures-") as name:
         folder = Path(name)
         folder.chmod(0o711)
-        with (
-            local_services(folder) as services,
-            running_site(
-                database_url=services.database_url, redis_url=services.redis_url, folder=folder / "site"
-            ) as site,
-            sync_playwright() as playwright,
-        ):
+        with local_services(folder) as services, sync_playwright() as playwright:
+            urls = {"database_url": services.database_url, "redis_url": services.redis_url}
             browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
-            print(f"{take_all(browser, site, out)} pictures are in {out}.")
+            with running_site(**urls, folder=folder / "site") as site:
+                taken = take_all(browser, site, out)
+            with running_site(**urls, folder=folder / "staffed", staffed=True) as site:
+                taken += take_staff(browser, site, out)
+            print(f"{taken} pictures are in {out}.")
             browser.close()
     return 0
 

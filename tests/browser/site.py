@@ -64,8 +64,14 @@ class Site:
 
 
 @contextmanager
-def running_site(*, database_url: str, redis_url: str, folder: Path) -> Iterator[Site]:
-    """Make a database beside the one of `database_url`, fill it, and serve it until the block ends."""
+def running_site(
+    *, database_url: str, redis_url: str, folder: Path, staffed: bool = False, movielens: Path | None = None
+) -> Iterator[Site]:
+    """Make a database beside the one of `database_url`, fill it, and serve it until the block ends.
+
+    staffed: with history, a release, two days of visits, and staff who look at them (`tests.browser.staff.planting`).
+    movielens: a folder of MovieLens 100K, in place of the made-up world.
+    """
     name = f"browser_{secrets.token_hex(4)}"
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -82,8 +88,10 @@ def running_site(*, database_url: str, redis_url: str, folder: Path) -> Iterator
         "EMAIL_URL": f"file://{site.mails}",
         "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
     }
+    if staffed:
+        environment |= {"GATE_READERS": "10", "GATE_POSITIVES": "30", "TRAINING_SIZE": "small"}
     try:
-        _fill(environment, folder)
+        _fill(environment, _of_movielens(movielens) if movielens else _of_the_world(folder, staffed), staffed=staffed)
         with _serving(site, environment, folder):
             yield site
     finally:
@@ -91,16 +99,32 @@ def running_site(*, database_url: str, redis_url: str, folder: Path) -> Iterator
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _fill(environment: dict[str, str], folder: Path) -> None:
-    world = folder / "world"
+def _fill(environment: dict[str, str], catalogue: list[list[str]], *, staffed: bool) -> None:
     steps = [
         ["manage.py", "migrate", "--verbosity", "0"],
         ["manage.py", "collectstatic", "--noinput", "--verbosity", "0"],
-        ["-m", "simulation", "catalogue", "--out", str(world), "--seed", "1", "--items", str(CATALOGUE_ITEMS)],
-        ["manage.py", "import_catalog", "--format", "jsonl", str(world / "items.jsonl")],
+        *catalogue,
+        *([["-m", "tests.browser.staff.planting"]] if staffed else []),
     ]
     for step in steps:
         subprocess.run([sys.executable, *step], cwd=ROOT, env=environment, check=True, capture_output=True)
+
+
+def _of_the_world(folder: Path, with_history: bool) -> list[list[str]]:
+    world = folder / "world"
+    simulate = ["-m", "simulation"]
+    into = ["--out", str(world), "--seed", "1"]
+    imported = ["manage.py", "import_catalog", "--format", "jsonl", str(world / "items.jsonl")]
+    items = [*simulate, "catalogue", *into, "--items", str(CATALOGUE_ITEMS)]
+    if not with_history:
+        return [items, imported]
+    return [items, [*simulate, "history", *into, "--readers", "200"], [*imported, "--with-history", "--shift-to-now"]]
+
+
+def _of_movielens(data: Path) -> list[list[str]]:
+    rejects = ["--rejects", os.devnull]
+    imported = ["manage.py", "import_catalog", "--format", "movielens", str(data), "--with-history", "--shift-to-now"]
+    return [[*imported, *rejects]]
 
 
 @contextmanager

@@ -37,6 +37,7 @@ PAIRS = [
     ("edge", "paper", CONTROL),
     ("edge", "surface", CONTROL),
     ("edge", "sunken", CONTROL),
+    *((f"series-{number}", "surface", CONTROL) for number in range(1, 6)),
 ]
 
 
