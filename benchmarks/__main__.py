@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, str] = {
     "ingest": "events through the function and over HTTP against a bare COPY; what recording a slate costs",
     "catalogue_import": "import_catalog against a bare COPY of the same rows: rows per second, peak memory, ratio",
     "feed": "one page of the feed through the function and over HTTP, beside the bare calls; memory of a web process",
+    "staff_pages": "every staff page beside five million impressions; what counting the log for them takes",
     "freshness": "how soon every process serves another release, a release brought back, a new item; p99 meanwhile",
     "index": "the nearest items among up to a million vectors: build, bytes, recall, time, beside a bare FAISS call",
     "retrieval_quality": "the two towers beside popularity, item-kNN, iALS, BPR, EASE and co-visitation on real data",
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, str] = {
     "negatives": "every loss and choice of negatives at 16, 64 and 512, tuned alike, at equal examples and equal time",
     "encoders": "mean pooling of a history beside self-attention; what a query vector loses in 1, 6 and 24 hours",
     "training_speed": "steps of the two towers beside a bare torch loop; that memory does not grow with the log",
+    "loop": "what learning from what was seen and not chosen does to a feed, arm by arm, in a world of known tastes",
     "examples": "labelled visits out of the log: impressions per second, and that memory does not grow with the log",
 }
 """Names are modules of this package that have `add_arguments(parser)` and `run(arguments) -> Report`."""

@@ -16,7 +16,7 @@ SIZES = (16, 64, 512)
 
 BASE = TwoTowerConfig(
     TowerConfig(dim=32, hidden=64, history_length=30, id_dropout=0.05),
-    TrainingConfig(batch_size=528, half_life_days=None, most_per_reader=25, refresh_interval_h=28 * 24),
+    TrainingConfig(batch_size=528, half_life_days=None, most_per_reader=25, refresh_interval_h=28 * 24, out_only=False),
 )
 """Small towers, and at most 25 rows of a reader an epoch, so that hundreds of trainings fit into an hour. 528 rows are
 cut into blocks of 17, 65 and 513 (and of 9, 33 and 257: half of the columns), which come out at most 3% larger, so that

@@ -82,14 +82,16 @@ def rows_an_epoch(dataset: Ratings, config: TwoTowerConfig) -> float:
 
 
 def with_dislikes(table: pa.Table) -> pa.Table:
-    """The same rows with `not_chosen`: what the reader had rated 1 or 2 before, as far back as the history goes."""
+    """Rows without what was rated 1 or 2, and with `not_chosen`: what their reader had rated so before, as far back as
+    the history goes. What stays a positive of its reader is never held against them, so it must not be one."""
     history = table["history"].combine_chunks()
     kinds = table["history_kinds"].combine_chunks().flatten().cast(pa.string())
     disliked = pc.equal(kinds, "dismiss").to_numpy(zero_copy_only=False)
     before = np.concatenate([[0], np.cumsum(disliked)])
     offsets = before[history.offsets.to_numpy() - history.offsets[0].as_py()]
     items = history.flatten().filter(pa.array(disliked))
-    return table.append_column("not_chosen", pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items))
+    column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items)
+    return table.append_column("not_chosen", column).filter(pc.not_equal(table["kind"].cast(pa.string()), "dismiss"))
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,11 +27,19 @@ from retrieval.union import FusionConfig, fuse, unite
 
 CONFIG = TwoTowerConfig(
     TowerConfig(dim=128, hidden=128, history_length=200, dropout=0.2, id_dropout=0.05, history_dropout=0.4),
-    TrainingConfig(epochs=5, temperature=0.1, half_life_days=None, most_per_reader=100_000, refresh_interval_h=7 * 24),
+    TrainingConfig(
+        epochs=5,
+        temperature=0.1,
+        half_life_days=None,
+        most_per_reader=100_000,
+        refresh_interval_h=7 * 24,
+        out_only=False,
+    ),
 )
 """For what comes next (A, B and cold), chosen on validation events of ML-100K (docs/retrieval.md has the tries).
 
-Unlike the site's defaults a positive loses no weight with age and no reader is capped: the peers have neither.
+Unlike the site's defaults a positive loses no weight with age and no reader is capped: the peers have neither. And the
+whole catalogue is ranked whenever a reader chose, as for the peers, so what was not out yet is a negative here, too.
 """
 
 LASTING_TASTE_CONFIG = TwoTowerConfig(
@@ -56,6 +64,7 @@ LASTING_TASTE_CONFIG = TwoTowerConfig(
         spectral_ridge=1000,
         weight_averaging=0.99,
         refresh_interval_h=1_000_000,
+        out_only=False,
     ),
 )
 """For taste whatever the time (protocol C), chosen on its validation events: nothing in it knows what was popular when,

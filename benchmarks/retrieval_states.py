@@ -26,7 +26,7 @@ def query_table(dataset: Ratings, queries: Queries, length: int) -> pa.Table:
 def positives_before(dataset: Ratings, rows: np.ndarray, length: int) -> list[pa.Table]:
     """Every row as a positive, beside what its reader had done before it: the states of protocols A and B.
 
-    All rows of a reader stand in one table.
+    `kind` is the row's own, as `history_kinds` are of those before. All rows of a reader stand in one table.
     """
     return [_before(dataset, part, length) for part in _by_readers(dataset, rows)]
 
@@ -85,6 +85,7 @@ def _positives(
         "item_id": pa.array(events.item_ids[rows]),
         "happened_at": _moments(events.times_s[rows]),
         "weight": pa.array(events.weights[rows]),
+        "kind": _kinds(dataset, rows),
     }
     for name, column in columns.items():
         table = table.append_column(name, column)

@@ -32,20 +32,24 @@ def cell(**options: object) -> Cell:
     return replace(base, **options)  # type: ignore[arg-type]
 
 
-def test_dislikes_are_what_the_reader_had_rated_low_before() -> None:
+def test_dislikes_are_what_the_reader_had_rated_low_before_and_no_positives() -> None:
     ratings = ratings_of({1: [100, 101, 102, 103], 2: [103, 100]}, num_items=5, ratings=[1, 2, 5, 4, 2, 3])
     # events in order of time: reader 1's 100 (1), reader 2's 103 (2), 101 (5), 100 (4), 102 (2), 103 (3)
     tables = positives_before(ratings, np.arange(6), 10)
     rows = pa.concat_tables(with_dislikes(table) for table in tables).to_pylist()
     found = {(row["reader_id"], row["item_id"]): row["not_chosen"] for row in rows}
     assert found == {
-        (1, 100): [],
         (1, 101): [100],
-        (1, 102): [100],
         (1, 103): [100, 102],
-        (2, 103): [],
         (2, 100): [103],
     }
+
+
+def test_dislikes_change_what_is_learned(world: Ratings) -> None:
+    """A film that stays a positive of its reader is never held against them: then the term would add nothing."""
+    weighty = replace(cell().config, training=replace(cell().config.training, impression_weight=1.0))
+    plain, with_term = (do(world, cell(config=config, dislikes=True)) for config in (cell().config, weighty))
+    assert not np.array_equal(plain.outcomes[0].by_reader["ndcg@10"], with_term.outcomes[0].by_reader["ndcg@10"])
 
 
 def test_nobody_dislikes_where_nobody_rates() -> None:
