@@ -108,7 +108,7 @@ def is_healthy(service: str, others: Mapping[str, str], folder: Path, port: int)
 def test_the_service_becomes_healthy(service: str, others: dict[str, str], tmp_path: Path) -> None:
     port = free_port()
     with running(service, others, tmp_path, port):
-        wait_until(lambda: is_healthy(service, others, tmp_path, port), f"{service} is healthy", deadline_s=90)
+        wait_until(lambda: is_healthy(service, others, tmp_path, port), f"{service} is healthy")
 
 
 def test_the_scheduler_becomes_healthy_once_it_has_sent_a_job(others: dict[str, str], tmp_path: Path) -> None:

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 _POLL_S = 0.05
+_PATIENCE_S = 120.0
+"""No bound on speed: long after every healthy run on a busy machine, and before the test's own end."""
 _pause = threading.Event()
 
 T = TypeVar("T")
 
 
 def wait_until(
-    condition: Callable[[], T], what: str, deadline_s: float = 30.0, *, found: Callable[[], str] = lambda: ""
+    condition: Callable[[], T], what: str, deadline_s: float = _PATIENCE_S, *, found: Callable[[], str] = lambda: ""
 ) -> T:
     """The first true value of `condition`.
 

@@ -60,6 +60,7 @@ def _options(arguments: argparse.Namespace) -> DemoOptions:
         data=Path(settings.DATA).absolute() if settings.DATA else None,
         items=arguments.items,
         readers=arguments.readers,
+        audience=settings.AUDIENCE,
         given_database_url=settings.GIVEN_DATABASE_URL,
         given_redis_url=settings.GIVEN_REDIS_URL,
     )

@@ -15,7 +15,16 @@ from recsite.onemachine.catalogue_source import CatalogueSource
 from recsite.onemachine.errors import CannotStart, StepFailed, StopAsked
 from recsite.onemachine.postgres import LocalPostgres
 from recsite.onemachine.processes import Interrupted, last_line, run_step, wait_for
-from recsite.onemachine.programs import HOST, SITE, WEB, postgres_program, redis_program, site_programs
+from recsite.onemachine.programs import (
+    AUDIENCE,
+    HOST,
+    SITE,
+    WEB,
+    audience_program,
+    postgres_program,
+    redis_program,
+    site_programs,
+)
 from recsite.onemachine.redis_server import LocalRedis
 from recsite.onemachine.stopping import StopRequest
 from recsite.onemachine.supervision import Folders, Program, Supervisor
@@ -28,7 +37,10 @@ SITE_DEADLINE_S = 120
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What the settings and the command line say. A given address means: use that server and start none."""
+    """What the settings and the command line say. A given address means: use that server and start none.
+
+    audience: how many made-up readers use the site.
+    """
 
     base: Path
     var: Path
@@ -36,6 +48,7 @@ class DemoOptions:
     data: Path | None
     items: int | None
     readers: int | None
+    audience: int
     given_database_url: str | None
     given_redis_url: str | None
 
@@ -70,16 +83,20 @@ class Demo:
             self._announce()
             if self._source.has_history and not has_release:
                 self._make_first_release()
+            self._invite_audience()
             self._serve()
         finally:
             self._supervisor.stop()
 
     def _programs(self) -> list[Program]:
-        programs = site_programs(self._options.port, self._folders.supervisor_pid)
+        supervisor, options = self._folders.supervisor_pid, self._options
+        programs = site_programs(options.port, supervisor)
+        if self._audience:
+            programs.append(audience_program(options.port, self._audience, supervisor))
         if self._postgres:
-            programs.append(postgres_program(self._postgres, self._folders.supervisor_pid))
+            programs.append(postgres_program(self._postgres, supervisor))
         if self._redis:
-            programs.append(redis_program(self._redis, self._folders.supervisor_pid))
+            programs.append(redis_program(self._redis, supervisor))
         return programs
 
     def _start_servers(self) -> None:
@@ -147,6 +164,13 @@ class Demo:
     def _filled_from(self) -> Path:
         return self._options.var / "catalogue-source"
 
+    @property
+    def _audience(self) -> int:
+        """How many made-up readers come. None to somebody's own catalogue that an earlier start has filled."""
+        if self._options.data is None and self._filled_from.exists():
+            return self._options.audience if self._filled_from.read_text().strip() == self._source.name else 0
+        return self._options.audience
+
     def _require_same_catalogue(self) -> None:
         if not self._filled_from.exists() or self._options.data is None:
             return
@@ -167,7 +191,7 @@ class Demo:
         )
         if not ready:
             raise self._silent("The site", WEB)
-        self._supervisor.start_group(SITE)
+        self._supervisor.start_group(SITE, besides={WEB, AUDIENCE})
 
     def _answers_ok(self, path: str) -> bool:
         connection = http.client.HTTPConnection(HOST, self._options.port, timeout=2)
@@ -208,6 +232,11 @@ class Demo:
             _say(f"First personal feed live: release {release} at {self._address}")
         else:
             _say(f"No personal feed yet: {last_line(log)}")
+
+    def _invite_audience(self) -> None:
+        """Only now: before the first release, training needs the machine for itself."""
+        if self._audience and self._supervisor.is_running():
+            self._supervisor.start_program(SITE, AUDIENCE)
 
     def _is_over(self) -> bool:
         return self._stop.asked() or not self._supervisor.is_running()

@@ -18,6 +18,8 @@ SITE = "site"
 """The group of everything that needs the servers."""
 
 WEB = "web"
+AUDIENCE = "audience"
+"""The made-up readers. They wait for a feed that is worth their while, and stop with the site."""
 
 HOST = "127.0.0.1"
 WEB_PROCESSES = 2
@@ -44,6 +46,13 @@ def site_programs(port: int, supervisor: Path) -> list[Program]:
         _site_program("training", _worker("training", processes=1), signal.SIGQUIT, supervisor),
         _site_program("beat", ["celery", "-A", "recsite.celery", "beat", "--pidfile", ""], signal.SIGTERM, supervisor),
     ]
+
+
+def audience_program(port: int, readers: int, supervisor: Path) -> Program:
+    simulate = [sys.executable, "manage.py", "simulate", "--audience"]
+    simulate += ["--site", f"http://{HOST}:{port}", "--readers", str(readers)]
+    command = tethered(simulate, death_signal=signal.SIGTERM, parent_file=supervisor)
+    return Program(AUDIENCE, command, _SITE, signal.SIGTERM, stop_wait_s=4, group=SITE)
 
 
 def _worker(queue: str, *, processes: int) -> list[str]:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import xmlrpc.client
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from recsite.onemachine.processes import Interrupted, last_line, never, wait_for
 from recsite.onemachine.sockets import require_short
 from recsite.onemachine.tether import adopt_orphans, tethered
 
-START_DEADLINE_S = 20
+START_DEADLINE_S = 60
 STOP_DEADLINE_S = 8.5
 """After this long whatever still runs is killed: everything ends within 10 s of the request."""
 _PROCESS_ID_DIGITS = 8
@@ -105,9 +105,11 @@ class Supervisor:
     def start_program(self, group: str, name: str) -> None:
         self._call().supervisor.startProcess(f"{group}:{name}", False)
 
-    def start_group(self, name: str) -> None:
-        """Start every program of the group that does not run yet."""
-        self._call().supervisor.startProcessGroup(name, False)
+    def start_group(self, name: str, *, besides: Collection[str]) -> None:
+        """Start every program of the group but those."""
+        for program in self._programs:
+            if program.group == name and program.name not in besides:
+                self.start_program(name, program.name)
 
     def stop(self) -> None:
         """Stop everything, in order; kill what has not ended in time, and what outlived the supervisor."""

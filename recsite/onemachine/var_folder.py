@@ -53,6 +53,7 @@ class VarFolder:
         """Counters of processes that ended long ago; prometheus_client wants the folder empty at a start."""
         for file in (self.path / "metrics").glob("*.db"):
             file.unlink()
+        (self.path / "metrics" / "since").unlink(missing_ok=True)
 
     def _read_environment(self) -> dict[str, str]:
         if not self.environment.exists():

@@ -1,4 +1,4 @@
-"""However a demo is asked to end, and whatever it is doing then, it ends within ten seconds and leaves no process."""
+"""However a demo is asked to end, and whatever it is doing then, it ends and leaves no process."""
 
 from __future__ import annotations
 
