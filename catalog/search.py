@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib.postgres.search import SearchQuery
 from django.db import connection
@@ -24,7 +25,7 @@ _HITS_IN_ONE_CONFIG = """
     SELECT id, language = ANY(%(preferred)s) AS preferred, ts_rank(search_vector, query) AS rank, published_at,
         '{config}'::regconfig AS config, query
     FROM catalog_item, websearch_to_tsquery('{config}', %(query)s) AS query
-    WHERE search_vector @@ query AND NOT hidden AND language = ANY(%({languages})s)
+    WHERE search_vector @@ query AND NOT hidden AND published_at <= %(now)s AND language = ANY(%({languages})s)
 """
 _PAGE = """
     WITH hits AS ({hits}),
@@ -66,8 +67,8 @@ def clean_query(text: str) -> str:
     return " ".join(text.replace("\0", " ").split())[:QUERY_MAX_CHARS]
 
 
-def search_items(query: str, *, preferred: frozenset[str], offset: int, limit: int) -> SearchPage:
-    """Visible items that match a query in websearch syntax (`"exact phrase"`, `or`, `-without`), best first.
+def search_items(query: str, *, preferred: frozenset[str], now: datetime, offset: int, limit: int) -> SearchPage:
+    """Published items that match a query in websearch syntax (`"exact phrase"`, `or`, `-without`), best first.
 
     Each item is matched with the stemmer of its own language, so `houses` finds `house` in English and `Häuser` finds
     `Haus` in German. A stemmer makes odd things of another language's words (Spanish reads `bread` as `brea`, pitch),
@@ -87,6 +88,7 @@ def search_items(query: str, *, preferred: frozenset[str], offset: int, limit: i
                 **by_config,
                 "query": query,
                 "preferred": list(preferred),
+                "now": now,
                 "headline": _HEADLINE,
                 "offset": offset,
                 "limit": limit,
@@ -98,11 +100,11 @@ def search_items(query: str, *, preferred: frozenset[str], offset: int, limit: i
     )
 
 
-def suggest(text: str, *, limit: int = 8) -> list[Suggestion]:
+def suggest(text: str, *, now: datetime, limit: int = 8) -> list[Suggestion]:
     """Topics, authors and titles that begin with, or contain a word that begins with, what is being typed."""
     text = clean_query(text)
-    prefix_query = _prefix_query(text)
-    if not prefix_query:
+    words_begin = prefix_query(text)
+    if not words_begin:
         return []
     suggestions = [
         Suggestion("topic", t.name, t.get_absolute_url()) for t in Topic.objects.filter(name__istartswith=text)[:3]
@@ -110,12 +112,14 @@ def suggest(text: str, *, limit: int = 8) -> list[Suggestion]:
     suggestions += [
         Suggestion("author", a.name, a.get_absolute_url()) for a in Author.objects.filter(name__istartswith=text)[:3]
     ]
-    titles = Item.objects.visible().filter(title_words=SearchQuery(prefix_query, config="simple", search_type="raw"))
+    titles = Item.objects.published(now).filter(
+        title_words=SearchQuery(words_begin, config="simple", search_type="raw")
+    )
     newest = titles.only("title", "slug").order_by("-published_at", "-id")[: limit - len(suggestions)]
     return suggestions + [Suggestion("item", item.title, item.get_absolute_url()) for item in newest]
 
 
-def _prefix_query(text: str) -> str:
+def prefix_query(text: str) -> str:
     """`the lon` -> `'the' & 'lon':*`; empty when no word is left."""
     words = re.findall(r"[^\W_]+", text.lower())
     return " & ".join([*(f"'{word}'" for word in words[:-1]), *(f"'{word}':*" for word in words[-1:])])

@@ -107,9 +107,12 @@ features: little-endian float32 as the ranker used them, null where it used none
 @dataclass(frozen=True)
 class LabelConfig:
     """skip_above: only what stood above the last click of a visit can be negative. For comparison: it teaches a ranker
-    to reverse the order that was shown."""
+    to reverse the order that was shown.
+    unviewed: what a visit was served and did not bring to the screen is negative, too. For comparison: it says nothing
+    of what the reader thinks."""
 
     skip_above: bool = False
+    unviewed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +142,9 @@ def label_visits(log: VisitLog, *, until: datetime, config: LabelConfig | None =
     over = _visits_over(slates, views, interactions, until)
     slots = _slots(slates.join(over, on="visit", how="semi", maintain_order="left"), views)
     rows = _one_per_visit_and_item(slots.join(_answers(interactions), on=["visit", "item_id"], how="left"))
-    rows = rows.sort("row").with_columns(_label().alias("label"))
-    if (config or LabelConfig()).skip_above:
+    config = config or LabelConfig()
+    rows = rows.sort("row").with_columns(_label(unviewed=config.unviewed).alias("label"))
+    if config.skip_above:
         rows = rows.with_columns(_skip_above().alias("label"))
     return _table(rows, slates, log.slates)
 
@@ -258,11 +262,12 @@ def _one_per_visit_and_item(slots: pl.DataFrame) -> pl.DataFrame:
     return slots.filter(preference == preference.max().over("visit", "item_id"))
 
 
-def _label() -> pl.Expr:
+def _label(*, unviewed: bool) -> pl.Expr:
     """The first rule that holds decides."""
     cannot_teach = ~col("confirmed") | (col("branch") == Slate.Branch.PINNED) | ~col("asked") | col("of_no_use")
     said_too_little = col("chosen") | col("taken_back") | col("already_seen")
-    not_judged = col("viewed_at").is_null() | (col("surface") == Surface.SEARCH)
+    unseen = pl.lit(value=False) if unviewed else col("viewed_at").is_null()
+    not_judged = unseen | (col("surface") == Surface.SEARCH)
     return (
         pl.when(cannot_teach)
         .then(UNKNOWN)

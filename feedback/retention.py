@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,9 +19,13 @@ from feedback.uuid7 import first_uuid7
 
 UNCONFIRMED_KEPT = timedelta(days=7)
 """A slate that nobody was seen to look at, or that teaches nothing, is kept for looking into problems only."""
+UNCOUNTED_KEPT = timedelta(days=30)
+"""So long one that nobody was seen to look at waits to be counted: a site that never counts must not fill its disk."""
 LOOK_BACK = timedelta(days=30)
 """How much older a slate may be and still be looked at: the job may have stood still for a while."""
 _BATCH = 5_000
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,11 @@ class Removed:
     snapshots: int
 
 
-def apply_retention(*, now: datetime, retention: Retention) -> Removed:
-    """Drop and delete what is older than its time. Safe to repeat; each batch is its own transaction."""
+def apply_retention(*, now: datetime, retention: Retention, counted_until: datetime | None) -> Removed:
+    """Drop and delete what is older than its time. Safe to repeat; each batch is its own transaction.
+
+    counted_until: whatever counts the log is done with slates before it; None where nothing was counted.
+    """
     dropped = [
         *drop_expired(table="feedback_slatedetail", before=now - retention.details),
         *drop_expired(table="feedback_slate", before=now - retention.slates),
@@ -49,7 +57,7 @@ def apply_retention(*, now: datetime, retention: Retention) -> Removed:
     ]
     return Removed(
         partitions=dropped,
-        slates=_delete_what_never_teaches(now),
+        slates=_delete_what_never_teaches(now, counted_until),
         interactions=_delete_old_interactions(now - retention.interactions),
         snapshots=drop_old_snapshots(now=now, keep=retention.details),
     )
@@ -60,31 +68,41 @@ _NEVER_TEACHES = """
         SELECT id FROM feedback_slate AS slate
         WHERE id >= %(after)s AND id < %(before)s AND (
             excluded IS NOT NULL
-            OR NOT EXISTS (SELECT FROM feedback_view WHERE slate_id = slate.id)
+            OR id < %(unseen_before)s AND NOT EXISTS (SELECT FROM feedback_view WHERE slate_id = slate.id)
         )
         LIMIT %(batch)s
     ),
     details AS (DELETE FROM feedback_slatedetail USING chosen WHERE slate_id = chosen.id),
     views AS (DELETE FROM feedback_view USING chosen WHERE slate_id = chosen.id)
     DELETE FROM feedback_slate USING chosen WHERE feedback_slate.id = chosen.id
+    RETURNING excluded IS NULL AND feedback_slate.id >= %(counted_until)s
 """
 
 
-def _delete_what_never_teaches(now: datetime) -> int:
-    """Excluded slates and those without a view report. A report may come as late as its token is good."""
-    before = now - max(UNCONFIRMED_KEPT, GOOD_FOR)
+def _delete_what_never_teaches(now: datetime, counted_until: datetime | None) -> int:
+    """Excluded slates and those without a view report. A report may come as late as its token is good, and counts need
+    what was not reported too, but nothing that is excluded."""
+    before, longest = now - max(UNCONFIRMED_KEPT, GOOD_FOR), now - UNCOUNTED_KEPT
+    unseen_before = max(longest, min(before, counted_until or longest))
+    after = unseen_before - LOOK_BACK
     bounds: dict[str, uuid.UUID | int] = {
-        "after": first_uuid7(before - LOOK_BACK),
+        "after": first_uuid7(after),
         "before": first_uuid7(before),
+        "unseen_before": first_uuid7(unseen_before),
+        "counted_until": first_uuid7(max(after, counted_until or after)),
         "batch": _BATCH,
     }
-    deleted = 0
+    deleted = uncounted = 0
     with connection.cursor() as cursor:
         while True:
             cursor.execute(_NEVER_TEACHES, bounds)
             deleted += cursor.rowcount
+            uncounted += sum(was_not_counted for (was_not_counted,) in cursor.fetchall())
             if cursor.rowcount < _BATCH:
-                return deleted
+                break
+    if uncounted:
+        logger.warning("slates go that were never counted", extra={"slates": uncounted, "kept_since": str(longest)})
+    return deleted
 
 
 def _delete_old_interactions(before: datetime) -> int:

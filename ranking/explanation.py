@@ -130,6 +130,22 @@ def explain(
     return explanations
 
 
+def moves_of(
+    item_ids: Sequence[int],
+    *,
+    candidates: ScoredCandidates,
+    slate: Slate,
+    rules: SlateRules,
+    config: SlateConfig,
+) -> dict[int, tuple[Move, ...]]:
+    """What moved each on its way to the page, and nothing else: what it was judged by takes LightGBM, this does not.
+
+    All other arguments are those by which the slate was made.
+    """
+    steps = _steps(candidates, rules, config, slate)
+    return {item_id: _moves(item_id, steps) for item_id in item_ids}
+
+
 def source_words(candidates: CandidateColumns, row: int) -> tuple[SourceWord, ...]:
     """Who named the candidate of that row."""
     words = []

@@ -17,6 +17,8 @@ LARGEST_DIFFERENCE = 1e-5
 
 _ROWS = 1_000
 _MISSING = 0.1
+_ZERO = np.float32(1e-35)
+"""LightGBM's kZeroThreshold."""
 
 
 def as_served(order: BoostedOrder) -> OnnxOrder:
@@ -57,4 +59,6 @@ def _telling_values(trees: Trees, column: int) -> np.ndarray:
     members = trees.members[trees.features[trees.sets][number_of_set] == column]
     one_more = members[~np.isnan(members)].max(initial=-1) + 1
     beyond = [one_more] if len(members) else []
-    return np.concatenate([splits, np.nextafter(splits, np.float32(np.inf)), members, beyond])
+    values = np.concatenate([splits, np.nextafter(splits, np.float32(np.inf)), members, beyond]).astype(np.float32)
+    # Such a value LightGBM reads as 0, and it splits there: no feature is ever as small without being 0.
+    return np.where(np.abs(values) <= _ZERO, np.float32(0), values)

@@ -34,7 +34,7 @@ _NAMELESS = {
     Why.IN_TOPIC: "A suggestion",
     Why.SUGGESTED: "A suggestion",
     Why.DIFFERENT: "Something different, picked at random",
-    Why.PINNED: "Placed here by the site",
+    Why.PINNED: "Chosen by the editors of this site",
 }
 
 

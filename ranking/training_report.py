@@ -11,16 +11,18 @@ from ranking.goals import Goals
 from ranking.grades import teaches
 from ranking.metrics import as_shown
 from ranking.order import Order, RetrievalOrder
-from ranking.visits import LABELS, Visits
+from ranking.visits import LABELS, POSITIVE, Visits
 
 
 def describe(visits: Visits, earlier: Visits, later: Visits, config: RankerConfig, *, trees: int) -> dict[str, Any]:
     """Counts. unlearnable_visits: without two rows of different gain; LambdaMART has no gradient from them."""
     counts = np.bincount(visits.labels, minlength=len(LABELS))
+    gains, positives = np.unique(visits.gains[visits.labels == POSITIVE], return_counts=True)
     return {
         "visits": visits.num_visits,
         "rows": visits.num_rows,
         "rows_by_label": {name: int(count) for name, count in zip(LABELS[1:], counts[1:], strict=True)},
+        "positives_by_gain": {str(gain): int(count) for gain, count in zip(gains, positives, strict=True)},
         "visits_without_positive": int((~visits.has_positive).sum()),
         "unlearnable_visits": int((~teaches(visits, viewed_gain=config.viewed_gain)).sum()),
         "visits_across_windows": visits.num_visits - earlier.num_visits - later.num_visits,

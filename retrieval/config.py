@@ -17,12 +17,14 @@ class Negatives(StrEnum):
     """What a positive is held against.
 
     ALL: the whole catalogue (full softmax).  SAMPLED: the other rows of the batch and uniform draws (Yang et al. 2020).
-    GRAMIAN: nothing is drawn; every pair is pushed towards 0 (Krichene et al. 2018).
+    GRAMIAN: nothing is drawn; every pair is pushed towards 0 (Krichene et al. 2018).  SEEN: only what the reader saw
+    beside it and did not choose, for comparison: of all that nobody is shown such towers learn nothing.
     """
 
     ALL = "all"
     SAMPLED = "sampled"
     GRAMIAN = "gramian"
+    SEEN = "seen"
 
 
 class PositiveCorrection(StrEnum):
@@ -130,6 +132,8 @@ class TrainingConfig:
     its steps (Polyak and Juditsky 1992), which generalises better than the last ones. 0: the last ones.
     refresh_interval_h: how often serving gets new item features. A batch lies within one such interval, and its
     candidates carry counts of the interval's beginning and ages as of its end.
+    out_only: nothing is a negative of what happened before it came out, as nothing is shown before. False where a model
+    will be asked to rank the whole catalogue at any time, as benchmarks on old ratings do.
     table_learning_rate: of sparse Adagrad, by which hashed tables of words and authors learn, and the id tables too of
     a catalogue of more than `sparse_tables_above` items: Adam would move every row at every step.
     """
@@ -160,6 +164,7 @@ class TrainingConfig:
     spectral_ridge: float | None = None
     weight_averaging: float = 0.0
     refresh_interval_h: float = 24.0
+    out_only: bool = True
     sparse_tables_above: int = 50_000
 
     def __post_init__(self) -> None:
@@ -174,6 +179,8 @@ class TrainingConfig:
             _require_not_negative(name, getattr(self, name))
         _require_not_negative("in_batch_negatives", self.in_batch_negatives or 0)
         _require_not_negative("spectral_ridge", self.spectral_ridge or 0)
+        if self.negatives == Negatives.SEEN and not self.impression_weight:
+            raise ConfigError("With negatives that were seen alone, impression_weight must be above 0: else nothing.")
         if self.in_batch_negatives == self.uniform_negatives == 0:
             raise ConfigError("Neither in-batch nor uniform negatives: nothing to hold a positive against.")
         if self.streaming_rate is not None and not 0 < self.streaming_rate < 1:

@@ -15,36 +15,25 @@ RATE = 0.001
 nat: 0.1 nat is four and a half deviations away. Its memory is the last 1 / rate occurrences of each item."""
 
 
-def draw_probabilities(expected_draws: np.ndarray) -> np.ndarray:
-    """p_j, the probability that a row of a batch holds item j, add-one smoothed; sums to 1.
-
-    expected_draws: (num_items,) how often the batch sampler draws each item in an epoch, at least 0 and finite, after
-    everything that changes a draw: sampling weights, caps a reader, decay by age. A weight that only multiplies a
-    row's loss changes no draw and does not belong here.
-    Returns (num_items,) float64. Raises ValueError for no item, and for draws that are negative or no numbers.
-    """
-    draws = np.asarray(expected_draws, np.float64)
-    if draws.ndim != 1 or not len(draws):
-        raise ValueError(
-            f"expected_draws has the shape {draws.shape}, but is one number for each of at least one item."
-        )
-    if not np.isfinite(draws).all() or (draws < 0).any():
-        raise ValueError(
-            f"expected_draws must be finite and not negative, but range to {draws.min()} and {draws.max()}."
-        )
-    return interval_probabilities(draws, of_interval=draws.sum(), of_window=draws.sum(), num_items=len(draws))
-
-
 def interval_probabilities(draws: np.ndarray, *, of_interval: float, of_window: float, num_items: int) -> np.ndarray:
     """p_j, the probability that a row of a batch holds item j, where batches come from one refresh interval each.
 
-    draws: any shape, how often an epoch draws each of some items out of this interval.  of_interval: all items, out of
-    it.  of_window: all items, out of all intervals.  num_items: of the catalogue.
+    draws: any shape, how often an epoch draws each of some items out of this interval, after everything that changes a
+    draw: sampling weights, caps a reader, decay by age. A weight that only multiplies a row's loss changes no draw and
+    does not belong here.  of_interval: all items, out of it.  of_window: all items, out of all intervals.  num_items:
+    of the catalogue.
     Add-one smoothed over the window: an interval gets its share of every item's one draw more. So the mean over batches
-    is `draw_probabilities` of the window, and a window of one interval has exactly that.
+    is (draws + 1) / (of_window + num_items), and a window of one interval has exactly that.
     An item that everybody chose on one day of fifty is fifty times as frequent there as the window says.
-    Returns float64 of the shape of draws; over all items it sums to 1.
+    Returns float64 of the shape of draws; over all items it sums to 1. Raises ValueError for no item, and for draws
+    that are negative or no numbers.
     """
+    draws = np.asarray(draws, np.float64)
+    if num_items < 1 or not np.isfinite([draws.sum(), of_interval, of_window]).all() or (draws < 0).any():
+        raise ValueError(
+            f"Draws must be finite and not negative, of at least one item; here are {num_items} items, and "
+            f"{of_interval} draws of {of_window}."
+        )
     share = of_interval / of_window if of_window else 1.0
     return (draws + share) / (of_interval + num_items * share)
 
@@ -69,7 +58,7 @@ def log_q_of_mixture(p: np.ndarray, batch_size: int, num_uniform: int, num_items
     if not ((p >= 0) & (p <= 1) & (expected > 0)).all():
         raise ValueError(
             "p must lie within [0, 1], and above 0 where nothing is drawn uniformly: a negative that is never drawn "
-            "has no correction. Smooth the counts: `draw_probabilities`."
+            "has no correction. Smooth the counts: `interval_probabilities`."
         )
     return np.log(expected).astype(np.float32)
 
@@ -96,8 +85,8 @@ class StreamingFrequency:
       batch would look six times too rare. Here the result does not depend on where the stream is cut.
     - The rate of a bucket's n-th gap is max(rate, 1/n): a plain mean at first, so that no initial value matters.
     - The open gap since the last sight counts as one more gap when asked. Until 1/rate sights that makes the answer
-      (n+1) / (examples+1), add-one smoothed like `draw_probabilities`; an item never seen gets 1 / (examples+1), and
-      one that no longer comes fades.
+      (n+1) / (examples+1), add-one smoothed like `interval_probabilities`; an item never seen gets 1 / (examples+1),
+      and one that no longer comes fades.
 
     The state is these fields, changed in place by `observe`; saving and restoring them resumes exactly.
 

@@ -124,6 +124,8 @@ class Objective:
     ) -> Tensor:
         """Of one batch, a scalar. previous: (num_items, width) vectors of the epoch before, to mine hard negatives."""
         vectors = query(**self.tensors(batch.features.trimmed().arrays()))  # (batch, width)
+        if self.config.negatives == Negatives.SEEN:
+            return self._against_seen(candidate, vectors, batch)
         pool = self._pool(batch.interval, rng, candidate.config.id_dropout)
         if self.config.negatives_for(len(self.content)) == Negatives.ALL:
             columns = np.arange(len(self.content))
@@ -255,7 +257,8 @@ class Objective:
         scores = (vectors.detach() @ previous.T).float().cpu().numpy()
         known = self.spool.known.pairs(batch.readers, np.arange(len(self.content)))
         scores[known[:, 0], known[:, 1]] = -np.inf  # so that no rank is lost to what cannot be mined
-        scores[self.content.published_s > batch.at_s[:, None]] = -np.inf
+        if self.config.out_only:
+            scores[self.content.published_s > batch.at_s[:, None]] = -np.inf
         scores[:, self._id_rows == NEW_ITEM] = -np.inf
         ranked = top_ranked(scores, self.config.hard_skip + self.config.hard_window)
         mined, log_q = mine_hard_negatives(
@@ -273,6 +276,12 @@ class Objective:
             torch.from_numpy(mined != UNKNOWN).to(self.device),
             self._tensor(log_q),
         )
+
+    def _against_seen(self, candidate: CandidateTower, vectors: Tensor, batch: Piece) -> Tensor:
+        """Nothing else; a batch that saw nothing moves nothing."""
+        chosen = self._candidates(candidate, batch.interval, batch.item_idx)
+        loss = self._impressions(candidate, vectors, chosen, batch)
+        return self.config.impression_weight * loss + 0.0 * vectors.sum()
 
     def _impressions(self, candidate: CandidateTower, vectors: Tensor, chosen: Tensor, batch: Piece) -> Tensor:
         """What the rows' readers saw and did not choose should score lower than what they chose."""
@@ -305,13 +314,14 @@ class Objective:
     def _pool(self, interval: int, rng: np.random.Generator, id_dropout: float) -> np.ndarray:
         """(num_items,) bool: what may serve as a negative beside a batch's own items.
 
-        Nothing that was not out by the end of the interval. Of items without a positive a random share, as large as
-        that of ids which training hides: they are those that were never chosen, so as negatives of full weight they
-        would teach the row of the unknown, which they have, that no new item ever is.
+        With `out_only` nothing that was not out by the end of the interval. Of items without a positive a random share,
+        as large as that of ids which training hides: they are those that were never chosen, so as negatives of full
+        weight they would teach the row of the unknown, which they have, that no new item ever is.
         """
         known = self._id_rows != NEW_ITEM
         pool = known if known.all() else known | (rng.random(len(known)) < id_dropout)
-        pool = pool & ~(self.content.published_s > self.spool.end_s(interval))  # NaN, no date, is never late
+        if self.config.out_only:
+            pool = pool & ~(self.content.published_s > self.spool.end_s(interval))  # NaN, no date, is never late
         return pool if pool.any() else known  # dates that say so are wrong
 
     def _absent(self, batch: Piece, columns: np.ndarray, pool: np.ndarray | None = None) -> Tensor | None:
@@ -321,7 +331,7 @@ class Objective:
         """
         published_s = self.content.published_s[columns]
         absent = None
-        if (published_s > batch.at_s.min()).any():
+        if self.config.out_only and (published_s > batch.at_s.min()).any():
             absent = self._tensor(published_s) > self._tensor(batch.at_s)[:, None]
         if pool is not None and not pool.all():
             outside = torch.from_numpy(~pool[columns]).to(self.device).expand(len(batch), -1)

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from catalog.search import QUERY_MAX_CHARS, clean_query, search_items, suggest
-from tests.factories import make_author, make_item, make_topic
+from tests.factories import NOW, make_author, make_item, make_topic
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def found(query: str) -> list[int]:
-    return [hit.item_id for hit in search_items(query, preferred=frozenset(), offset=0, limit=20).hits]
+    return [hit.item_id for hit in search_items(query, preferred=frozenset(), now=NOW, offset=0, limit=20).hits]
 
 
 def test_a_word_is_found_in_another_form() -> None:
@@ -27,15 +27,19 @@ def test_each_item_is_stemmed_in_its_own_language() -> None:
 def test_hits_in_the_readers_languages_come_before_all_others() -> None:
     spanish = make_item("Brea", summary="Brea y brea.", language="es")
     english = make_item("A summary", summary="Where the bread is.", language="en")
-    hits = search_items("bread", preferred=frozenset({"en"}), offset=0, limit=5).hits
+    hits = search_items("bread", preferred=frozenset({"en"}), now=NOW, offset=0, limit=5).hits
     assert [hit.item_id for hit in hits] == [english.pk, spanish.pk]
 
 
 def test_a_snippet_from_amid_the_text_says_so() -> None:
     make_item(summary="The lighthouse stood there.")
-    assert search_items("lighthouse", preferred=frozenset(), offset=0, limit=5).hits[0].snippet.startswith("The <mark>")
+    assert (
+        search_items("lighthouse", preferred=frozenset(), now=NOW, offset=0, limit=5)
+        .hits[0]
+        .snippet.startswith("The <mark>")
+    )
     make_item(summary=f"{'Many words about nothing much. ' * 12} And then the windmill turned.")
-    assert search_items("windmill", preferred=frozenset(), offset=0, limit=5).hits[0].snippet.startswith("… ")
+    assert search_items("windmill", preferred=frozenset(), now=NOW, offset=0, limit=5).hits[0].snippet.startswith("… ")
 
 
 def test_a_language_without_a_stemmer_is_searched_word_for_word() -> None:
@@ -62,13 +66,23 @@ def test_hidden_items_are_not_found() -> None:
     assert found("garden") == []
 
 
+def test_an_item_is_not_found_before_it_is_published() -> None:
+    item = make_item("Tomorrow's garden", age_days=-1)
+    later = item.published_at
+    assert found("garden") == []
+    assert suggest("garden", now=NOW) == []
+    hits = search_items("garden", preferred=frozenset(), now=later, offset=0, limit=5).hits
+    assert [hit.item_id for hit in hits] == [item.pk]
+    assert [one.url for one in suggest("garden", now=later)] == [item.get_absolute_url()]
+
+
 @pytest.mark.parametrize(
     "query", ["", "   ", "\0", "-", '"', "'; drop table catalog_item; --", "a & | !", "<b>", "%s {x}", ":*"]
 )
 def test_any_text_is_a_query(query: str) -> None:
     make_item("Something else")
-    assert search_items(query, preferred=frozenset(), offset=0, limit=5).hits == []
-    suggest(query)
+    assert search_items(query, preferred=frozenset(), now=NOW, offset=0, limit=5).hits == []
+    suggest(query, now=NOW)
 
 
 def test_a_long_query_is_cut() -> None:
@@ -77,7 +91,7 @@ def test_a_long_query_is_cut() -> None:
 
 def test_the_snippet_marks_the_hit_and_escapes_everything_else() -> None:
     make_item("Safety", summary="A <script>alert(1)</script> near the lighthouse & the sea.")
-    snippet = search_items("lighthouse", preferred=frozenset(), offset=0, limit=5).hits[0].snippet
+    snippet = search_items("lighthouse", preferred=frozenset(), now=NOW, offset=0, limit=5).hits[0].snippet
     assert "<mark>lighthouse</mark>" in snippet
     assert "<script>" not in snippet
     assert "&amp; the sea" in snippet
@@ -85,7 +99,7 @@ def test_the_snippet_marks_the_hit_and_escapes_everything_else() -> None:
 
 def test_pages_of_results_neither_repeat_nor_lose_anything() -> None:
     items = {make_item(f"River song {n}").pk for n in range(7)}
-    pages = [search_items("river", preferred=frozenset(), offset=offset, limit=3) for offset in (0, 3, 6)]
+    pages = [search_items("river", preferred=frozenset(), now=NOW, offset=offset, limit=3) for offset in (0, 3, 6)]
     ids = [hit.item_id for page in pages for hit in page.hits]
     assert set(ids) == items
     assert len(ids) == 7
@@ -95,11 +109,11 @@ def test_pages_of_results_neither_repeat_nor_lose_anything() -> None:
 def test_type_ahead_finds_the_beginning_of_a_word_still_being_typed() -> None:
     item = make_item("Running by the sea")
     make_item("Sitting by the sea")
-    assert [s.url for s in suggest("runn")] == [item.get_absolute_url()]
-    assert [s.url for s in suggest("sea runn")] == [item.get_absolute_url()]
+    assert [s.url for s in suggest("runn", now=NOW)] == [item.get_absolute_url()]
+    assert [s.url for s in suggest("sea runn", now=NOW)] == [item.get_absolute_url()]
 
 
 def test_type_ahead_names_topics_and_authors_as_well() -> None:
     make_topic("Birds")
     make_author("Birgit Holm")
-    assert [(s.kind, s.title) for s in suggest("bir")] == [("topic", "Birds"), ("author", "Birgit Holm")]
+    assert [(s.kind, s.title) for s in suggest("bir", now=NOW)] == [("topic", "Birds"), ("author", "Birgit Holm")]

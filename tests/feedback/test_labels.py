@@ -294,6 +294,18 @@ def test_skip_above_keeps_only_negatives_above_the_last_click(log: Log) -> None:
     assert log.labels(config=SKIP_ABOVE) == {1: "negative", 2: "positive", 3: "unknown", 4: "unknown"}
 
 
+def test_what_was_served_and_not_viewed_is_negative_only_where_it_is_asked_for(log: Log) -> None:
+    log.slate([1, 2, 3], viewed=[0])
+    log.slate([4], visit=2, viewed=[])
+    assert log.labels() == {1: "negative", 2: "unknown", 3: "unknown", 4: "unknown"}
+    assert log.labels(config=LabelConfig(unviewed=True)) == {
+        1: "negative",
+        2: "negative",
+        3: "negative",
+        4: "unknown",  # nothing says that this page ever came to a screen
+    }
+
+
 def _share_of_positives(config: LabelConfig) -> tuple[float, float]:
     """In the upper and the lower half, in a world where every card is viewed and none is better than another."""
     rng, log = np.random.default_rng(5), Log()

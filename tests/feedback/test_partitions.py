@@ -56,7 +56,7 @@ def test_details_go_before_slates_do() -> None:
     slate = make_slate([make_item()], served_at=NOW - timedelta(days=75), features=[[1.0]])
     make_view(slate, 0)
     ensure_partitions(now=NOW)
-    apply_retention(now=NOW, retention=KEPT)
+    apply_retention(now=NOW, retention=KEPT, counted_until=NOW)
     assert (Slate.objects.count(), View.objects.count(), SlateDetail.objects.count()) == (1, 1, 0)
 
 
@@ -67,9 +67,38 @@ def test_what_never_teaches_is_kept_seven_days() -> None:
         make_slate([item], served_at=at, features=[[1.0]])
         make_view(make_slate([item], served_at=at), 0)
         make_view(make_slate([item], served_at=at, excluded="staff"), 0)
-    removed = apply_retention(now=NOW, retention=KEPT)
+    removed = apply_retention(now=NOW, retention=KEPT, counted_until=NOW)
     assert removed.slates == 2
     assert (Slate.objects.count(), View.objects.count(), SlateDetail.objects.count()) == (4, 3, 1)
+
+
+def test_what_was_not_counted_yet_is_kept_though_nobody_looked_at_it() -> None:
+    """What is excluded is in no count and goes; so does what was counted."""
+    counted_until = NOW - timedelta(days=12)
+    item, hour = make_item(), timedelta(hours=1)
+    for at in (counted_until - hour, counted_until + hour):
+        make_slate([item], served_at=at)
+        make_slate([item], served_at=at, excluded="staff")
+    removed = apply_retention(now=NOW, retention=KEPT, counted_until=counted_until)
+    assert removed.slates == 3
+    assert [slate.served_at for slate in Slate.objects.all()] == [counted_until + hour]
+
+
+def test_counting_that_is_done_with_today_keeps_nothing_longer() -> None:
+    for days in (6, 8):
+        make_slate([make_item()], served_at=NOW - timedelta(days=days))
+    assert apply_retention(now=NOW, retention=KEPT, counted_until=NOW).slates == 1
+
+
+def test_a_site_that_never_counts_fills_no_disk_and_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    for days in (29, 31):
+        make_slate([make_item()], served_at=NOW - timedelta(days=days))
+    assert apply_retention(now=NOW, retention=KEPT, counted_until=None).slates == 1
+    (told,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert told.getMessage() == "slates go that were never counted"
+    caplog.clear()
+    assert apply_retention(now=NOW, retention=KEPT, counted_until=None).slates == 0
+    assert caplog.records == []
 
 
 def test_interactions_are_kept_from_import_on_and_what_stands_for_as_long_as_it_stands() -> None:
@@ -78,7 +107,7 @@ def test_interactions_are_kept_from_import_on_and_what_stands_for_as_long_as_it_
     make_interaction(reader, "click", make_item(), happened_at=old, imported_at=NOW)
     make_interaction(reader, "save", make_item(), happened_at=old)
     make_interaction(reader, "save", make_item(), happened_at=old, undone_at=old, undo_received_at=old)
-    assert apply_retention(now=NOW, retention=KEPT).interactions == 2
+    assert apply_retention(now=NOW, retention=KEPT, counted_until=NOW).interactions == 2
     assert set(Interaction.objects.values_list("kind", "imported_at")) == {("click", NOW), ("save", None)}
 
 
@@ -87,4 +116,4 @@ def test_old_snapshots_go_with_the_details() -> None:
         CountSnapshot.objects.create(
             as_of=NOW - timedelta(days=days), window="day", item_ids=[], views=[], clicks=[], likes=[], dismissals=[]
         )
-    assert apply_retention(now=NOW, retention=KEPT).snapshots == 1
+    assert apply_retention(now=NOW, retention=KEPT, counted_until=NOW).snapshots == 1

@@ -51,6 +51,18 @@ def test_trees_of_another_training_are_refused(order: BoostedOrder) -> None:
         check_same(OnnxOrder(order, trees_as_onnx(trained(-WANTED).model.text)))
 
 
+def test_a_split_beside_zero_is_no_difference() -> None:
+    """LightGBM splits at 1e-35 there, and reads values as small as that as 0."""
+    near = np.where(RNG.random(ROWS) < 0.5, 0, RNG.normal(size=ROWS))
+    features = features_of(ROWS, near_score=near)
+    data = dataset(features, FEATURE_SET.names, FEATURE_SET, label=np.sign(near))
+    model = grow(data, {"objective": "regression"}, 30, seed=0, num_threads=1, judge=None)
+    splits = read_trees(model.text).splits
+    assert ((splits != 0) & (np.abs(splits) < 1e-30)).any()
+    served = as_served(BoostedOrder(FEATURE_SET, model))
+    np.testing.assert_allclose(served.scores(features), served.boosted.scores(features), atol=1e-5)
+
+
 def test_a_leaf_that_is_a_little_off_is_found(order: BoostedOrder) -> None:
     line = next(line for line in order.model.text.splitlines() if line.startswith("leaf_value="))
     first, *others = line.removeprefix("leaf_value=").split()

@@ -24,6 +24,7 @@ def test_counts_by_hand() -> None:
     first, last = (CHOSEN_LAST.take(np.arange(4) == place) for place in (0, 3))
     found = describe(CHOSEN_LAST, first, last, RankerConfig(), trees=7)
     assert found["rows_by_label"] == {"negative": 5, "dismissed": 1, "positive": 2, "assumed_negative": 0}
+    assert found["positives_by_gain"] == {"1": 2}
     assert (found["visits_without_positive"], found["unlearnable_visits"]) == (2, 1)
     assert (found["visits_across_windows"], found["trees"]) == (2, 7)
 

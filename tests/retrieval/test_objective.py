@@ -10,7 +10,7 @@ import torch
 from retrieval.config import Negatives, TrainingConfig
 from retrieval.content import FIRST_ITEM, NEW_ITEM, ItemContent
 from retrieval.ids import UNKNOWN
-from retrieval.log_q import StreamingFrequency, draw_probabilities
+from retrieval.log_q import StreamingFrequency
 from retrieval.losses import Gramians, gramian_loss
 from retrieval.objective import Objective, ObjectiveMemory
 from retrieval.snapshots import Snapshots
@@ -94,7 +94,8 @@ def test_a_stream_that_has_seen_nothing_corrects_nothing(world: World) -> None:
 def test_a_stream_of_many_batches_corrects_as_counts_do(world: World) -> None:
     rows = world.rows.take(np.arange(16))
     interval = world.spool.draws[rows.interval]
-    p = draw_probabilities(interval.of(np.arange(24)))
+    draws = interval.of(np.arange(24))
+    p = (draws + 1) / (draws + 1).sum()
     streaming, counted = world.objective(**in_batch(streaming_rate=0.0001)), world.objective(**in_batch())
     streaming.memory.observe(np.random.default_rng(3).choice(len(p), size=40_000, p=p))
     assert world.loss(streaming, rows) == pytest.approx(world.loss(counted, rows), abs=0.02)
@@ -173,6 +174,17 @@ def test_what_comes_out_after_the_interval_is_no_negative_in_it(
     assert (world.loss(world.objective(**options), rows) != before) == is_out
 
 
+@pytest.mark.parametrize("options", ALL_KINDS, ids=["all", "sampled", "gramian"])
+def test_a_model_that_will_rank_the_whole_catalogue_at_any_time_may_learn_from_what_was_not_out(
+    world: World, options: dict[str, object]
+) -> None:
+    rows = world.rows.take(np.flatnonzero(world.rows.item_idx != 5)[:12])
+    published(world, 5, world.spool.end_s(rows.interval) + 1)
+    before = world.loss(world.objective(out_only=False, **options), rows)
+    rewritten(world, 5)
+    assert world.loss(world.objective(out_only=False, **options), rows) != before
+
+
 @pytest.mark.parametrize("options", ALL_KINDS[:2], ids=["all", "sampled"])
 def test_what_came_out_after_a_row_is_a_negative_of_later_rows_alone(world: World, options: dict[str, object]) -> None:
     others = world.rows.take(np.flatnonzero((world.rows.item_idx != 5) & ~knows(world, 5)))
@@ -249,6 +261,11 @@ def test_what_a_reader_chose_another_time_is_not_pressed_below_what_she_chose_no
     assert world.loss(objective, replace(world.rows, not_chosen=not_chosen)) == pytest.approx(plain)
     not_chosen[:, 4] = np.where(world.rows.item_idx % 2 == 0, 1, 2)  # of the other kind: never hers
     assert world.loss(objective, replace(world.rows, not_chosen=not_chosen)) > plain + 0.1
+
+
+def test_a_batch_that_saw_nothing_moves_towers_nowhere_that_learn_from_what_was_seen_alone(world: World) -> None:
+    rows = replace(world.rows, not_chosen=np.full_like(world.rows.not_chosen, UNKNOWN))
+    assert world.loss(world.objective(negatives=Negatives.SEEN, impression_weight=1.0), rows) == 0
 
 
 def test_a_row_alone_finds_negatives_where_there_are_others_than_those_of_the_batch(world: World) -> None:

@@ -18,7 +18,6 @@ from retrieval.config import ConfigError, Encoder, Negatives, PositiveCorrection
 from retrieval.content import ItemContent
 from retrieval.encoding import QueryEncoder
 from retrieval.features import encode_states
-from retrieval.log_q import draw_probabilities
 from retrieval.query_state import QueryState
 from retrieval.towers import QueryTower
 from retrieval.train import EpochDone, StepDone, train_retriever, train_towers
@@ -163,6 +162,20 @@ def test_what_was_seen_and_never_chosen_sinks_with_its_weight(negatives: Negativ
 
 
 @pytest.mark.usefixtures("without_export")
+def test_held_against_what_was_seen_alone_towers_learn_of_nothing_else() -> None:
+    artefact = learn(training(negatives=Negatives.SEEN, impression_weight=1.0), with_refused(positives(), 110))
+    scores = artefact.item_embeddings @ vector_of(artefact, reader_of([100, 104, 108]))
+    of_others = scores[(artefact.item_ids % 2 == 1)]
+    assert scores[artefact.item_ids == 110][0] < scores[artefact.item_ids % 2 == 0].mean() - 0.5
+    assert of_others.mean() > scores[artefact.item_ids == 110][0] + 0.5  # never seen, so never pressed down
+
+
+def test_negatives_that_were_seen_alone_need_a_weight() -> None:
+    with pytest.raises(ConfigError, match="impression_weight"):
+        training(negatives=Negatives.SEEN)
+
+
+@pytest.mark.usefixtures("without_export")
 def test_impressions_of_weight_zero_change_not_a_bit() -> None:
     table = with_refused(positives(), 110)
     without = learn(table=table.drop_columns(["not_chosen"]))
@@ -302,7 +315,8 @@ def test_a_streaming_estimate_has_seen_every_row_and_comes_near_the_counts() -> 
     towers = train_towers([positives()], catalogue(), config, until=UNTIL, on_epoch=seen.append)
     estimate = towers.objective.memory.streaming()
     assert estimate.examples == sum(done.rows for done in seen)
-    counted = draw_probabilities(towers.objective.spool.expected_draws)
+    draws = towers.objective.spool.expected_draws
+    counted = (draws + 1) / (draws + 1).sum()
     assert np.abs(np.log(estimate.probability(np.arange(24)) / counted)).max() < 0.4
 
 
