@@ -1,6 +1,6 @@
-"""The plain admin pages of what is ours: API keys to make, list and revoke; releases and trainings to look at.
+"""The plain admin pages of what is ours: API keys to make, list and revoke; releases, trainings, the trail to look at.
 
-Releases are changed by `manage.py releases`, which keeps who did it and why; schedules on django-celery-beat's pages.
+Releases are changed at /staff/ and by `manage.py releases`, which keep who did it and why; so are schedules at /staff/.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from recsite import item_admin  # noqa: F401 - registers the page of items
-from recsite.models import ApiKey, Release, ReleaseEvent, TrainingRun
+from recsite.models import ApiKey, Release, ReleaseEvent, StaffAction, TrainingRun
 
 
 @admin.register(ApiKey)
@@ -117,6 +117,17 @@ class ReleaseEventAdmin(_LookedAt, admin.ModelAdmin):
     list_filter = ("action",)
     list_select_related = ("release",)
     search_fields = ("by", "reason")
+    ordering = ("-at", "-pk")
+
+
+@admin.register(StaffAction)
+class StaffActionAdmin(_LookedAt, admin.ModelAdmin):
+    """The whole trail: also of items that are deleted, whose own pages are gone."""
+
+    list_display = ("at", "action", "about", "by", "reason")
+    search_fields = ("about", "by", "reason")
+    search_help_text = "What it was done to, such as “item 12”; who did it; or words of the reason."
+    list_filter = ("action",)
     ordering = ("-at", "-pk")
 
 

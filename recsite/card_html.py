@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from django.conf import settings
 from django.template.context import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from catalog.models import Item, Topic
 from recsite import clock
 from recsite.cards import Card
-from recsite.html_parts import date_in_words, here, icon
+from recsite.html_parts import here
+from recsite.part_templates import environment
 
 _FOLLOWS_YOU = "Your feed follows what you read, like and put aside, beside what is popular and new."
 _FOLLOWS_NOBODY = "Your feed shows what is popular and new."
@@ -34,17 +33,6 @@ _WORDS = {
 _ON_CARDS = frozenset({"save", "like"})
 
 _KEPT_AS = "page parts"
-
-# Everything that is put into these templates is escaped by Jinja, so what comes out is safe.
-_environment = Environment(
-    loader=FileSystemLoader(settings.BASE_DIR / "templates" / "jinja"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    auto_reload=settings.DEBUG,
-)
-_environment.globals.update(icon=icon, date_in_words=date_in_words)
 
 
 @dataclass(frozen=True)
@@ -83,7 +71,7 @@ class PageParts:
 
 def card_html(card: Card, page: PageParts, *, level: int) -> SafeString:
     """level: of its heading, 2 or 3."""
-    return SafeString(_environment.get_template("card.html").render(card=card, page=page, level=level))
+    return SafeString(environment.get_template("card.html").render(card=card, page=page, level=level))
 
 
 def reaction_html(
@@ -110,7 +98,7 @@ def follow_html(page: PageParts, *, url: str, name: str, pressed: bool) -> SafeS
 
 
 def _button(macro: str, *arguments: Any, **named: Any) -> SafeString:
-    return SafeString(getattr(_environment.get_template("buttons.html").module, macro)(*arguments, **named))
+    return SafeString(getattr(environment.get_template("buttons.html").module, macro)(*arguments, **named))
 
 
 def _form_inputs(context: Context) -> SafeString:

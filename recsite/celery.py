@@ -21,3 +21,11 @@ def keep_our_logging(**_kwargs: Any) -> None:
     from django.utils.log import configure_logging
 
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+
+
+@signals.celeryd_after_setup.connect
+def write_runs_down(**_kwargs: Any) -> None:
+    """In workers only, before they fork: a page that counts on its own, say, is no run of a job."""
+    from recsite import job_runs
+
+    job_runs.connect()

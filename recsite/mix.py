@@ -3,16 +3,19 @@ switched personalisation off."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, zip_longest
 
 from django.db.models import QuerySet
 
 from catalog.models import Item, ItemTopic
+from feedback.models import Slate as SlateRow
 from feedback.slates import Candidates, Named
 from feedback.surfaces import Surface
+from ranking.reasons import Reason, Why
 from recsite.filters import reasons_to_remove
+from recsite.pins import PINNED, Pinned
 from recsite.popularity import popularity
 from recsite.reader_state import ReaderState
 from recsite.slates import Policy, Slate, SlateEntry
@@ -27,16 +30,34 @@ Scored = list[tuple[int, float | None]]
 """Item ids in a source's order, with its score where it has one."""
 
 
-def serve_mix(*, state: ReaderState, shown: tuple[int, ...], now: datetime, limit: int, fallback: str) -> Slate:
+def serve_mix(
+    *,
+    state: ReaderState,
+    shown: tuple[int, ...],
+    now: datetime,
+    limit: int,
+    fallback: str,
+    pinned: Sequence[Pinned] = (),
+) -> Slate:
     """The next `limit` items, none of them consumed or among `shown` (item ids, in the order shown).
 
-    fallback: why no release serves.
+    fallback: why no release serves.  pinned: what staff pinned, and holds now.
     """
     popular, counts_as_of = _popular(state, now)
     sources = {"followed": _followed(state, now), "popular": popular, "fresh": _fresh(state, now)}
     mix = MIX if state.personalised else IMPERSONAL_MIX
     policy = Policy("mix", "1", {"mix": mix}, fallback)
-    return _slate(sources, mix, policy, state=state, shown=shown, now=now, limit=limit, counts_as_of=counts_as_of)
+    return _slate(
+        sources,
+        mix,
+        policy,
+        state=state,
+        shown=shown,
+        now=now,
+        limit=limit,
+        counts_as_of=counts_as_of,
+        pinned=pinned,
+    )
 
 
 def serve_newest(*, state: ReaderState, shown: tuple[int, ...], now: datetime, limit: int, fallback: str) -> Slate:
@@ -55,21 +76,53 @@ def _slate(
     now: datetime,
     limit: int,
     counts_as_of: datetime | None = None,
+    pinned: Sequence[Pinned] = (),
 ) -> Slate:
     named = _named(sources)
-    removed = reasons_to_remove(named, state=state, shown=shown, now=now)
-    ordered = list(_interleave(sources, mix, without=removed))
-    entries = tuple(
-        SlateEntry(item_id, len(shown) + index, source, named[item_id])
-        for index, (item_id, source) in enumerate(ordered[:limit])
-    )
+    ahead = {pin.position: pin.item_id for pin in pinned if pin.position >= len(shown)}
+    wanted = dict.fromkeys((*named, *ahead.values()))
+    removed = reasons_to_remove(wanted, state=state, shown=shown, now=now)
+    kept_out = state.known_items.union(removed)
+    pins = {position: item_id for position, item_id in ahead.items() if item_id not in kept_out}
+    ordered = list(_interleave(sources, mix, without=[*removed, *pins.values()]))
+    entries = tuple(_entries(ordered, pins, named, first_position=len(shown), limit=limit))
+    unpinned = [entry for entry in entries if entry.branch != SlateRow.Branch.PINNED]
     candidates = Candidates(
         item_ids=tuple(item_id for item_id, _ in ordered),
         scores=(None,) * len(ordered),
         named_by=tuple(frozenset(one.source for one in named[item_id]) for item_id, _ in ordered),
         removed=tuple(removed.items()),
     )
-    return Slate(entries, len(ordered) <= limit, Surface.HOME, policy, candidates, counts_as_of=counts_as_of)
+    is_end = len(ordered) <= len(unpinned)
+    return Slate(entries, is_end, Surface.HOME, policy, candidates, counts_as_of=counts_as_of)
+
+
+def _entries(
+    ordered: Sequence[tuple[int, str]],
+    pins: Mapping[int, int],
+    named: Mapping[int, tuple[Named, ...]],
+    *,
+    first_position: int,
+    limit: int,
+) -> Iterator[SlateEntry]:
+    """Pinned items at their positions, the others in their order; it ends where no other is left, also above a pin.
+
+    ordered: item ids and the source that won each its place.  pins: item ids by position.
+    """
+    others = iter(ordered)
+    for position in range(first_position, first_position + limit):
+        if position in pins:
+            yield _pinned(pins[position], position, named.get(pins[position], ()))
+            continue
+        following = next(others, None)
+        if following is None:
+            return
+        item_id, source = following
+        yield SlateEntry(item_id, position, source, named[item_id])
+
+
+def _pinned(item_id: int, position: int, named_by: tuple[Named, ...]) -> SlateEntry:
+    return SlateEntry(item_id, position, PINNED, named_by, branch=SlateRow.Branch.PINNED, reason=Reason(Why.PINNED))
 
 
 def _newest(state: ReaderState, now: datetime) -> QuerySet[Item, Item]:

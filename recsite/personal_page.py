@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,15 +12,16 @@ from functools import cached_property
 import numpy as np
 
 from ranking import slate as ranked_slate
-from ranking.exploration import NO_EXPLORATION, ExplorationConfig, Outside
+from ranking.exploration import NO_EXPLORATION, USUAL_EXPLORATION, ExplorationConfig, Outside
 from ranking.propensity import Branch
 from ranking.request import RankingRequest
-from ranking.slate_config import ScoredCandidates, SlateConfig, SlateRules
+from ranking.slate_config import Pin, ScoredCandidates, SlateConfig, SlateRules
 from recsite.filters import unwanted, unwanted_by_catalogue
 from recsite.funnel.catalogue import Catalogue
 from recsite.funnel.funnel import Funnel
 from recsite.funnel.query import FunnelQuery
 from recsite.metrics import SERVING_SECONDS, SOURCE_FAILURES
+from recsite.pins import Pinned, pins_for
 from recsite.reader_state import ReaderState
 from recsite.source_watch import SourceWatch
 from retrieval.union import Union
@@ -38,7 +40,10 @@ class NoCandidates(Exception):
 class PageRequest:
     """What is wanted. shown: item ids of the scroll's earlier pages, in their order.
 
-    exploration_share: of slots; 0 leaves nothing to chance. seed: of what is left to chance.
+    exploration_share: of slots; 0 leaves nothing to chance. outside_share: of those, what comes from outside the
+    candidates. seed: of what is left to chance.
+    pinned: what staff pinned, and holds now; a page shows of them what this reader may be shown.
+    measured: whether its times and failures count as those of serving; not where somebody only looks.
     """
 
     state: ReaderState
@@ -47,15 +52,21 @@ class PageRequest:
     size: int
     columns: int | None = None
     exploration_share: float = 0.0
+    outside_share: float = USUAL_EXPLORATION.outside_share
     seed: int = 0
+    pinned: tuple[Pinned, ...] = ()
+    measured: bool = True
 
-    def rules(self, gone: Collection[int] = ()) -> SlateRules:
+    def timed(self, step: str) -> AbstractContextManager[object]:
+        return SERVING_SECONDS.labels(step).time() if self.measured else nullcontext()
+
+    def rules(self, gone: Collection[int] = (), pins: tuple[Pin, ...] = ()) -> SlateRules:
         """gone: item ids that turned out not to be shown any more."""
-        return SlateRules(hidden=self.state.known_items | frozenset(gone), shown=frozenset(self.shown))
+        return SlateRules(pins, hidden=self.state.known_items | frozenset(gone), shown=frozenset(self.shown))
 
     def config(self) -> SlateConfig:
-        share = self.exploration_share
-        return SlateConfig(size=self.size, exploration=ExplorationConfig(epsilon=share) if share else NO_EXPLORATION)
+        explored = ExplorationConfig(epsilon=self.exploration_share, outside_share=self.outside_share)
+        return SlateConfig(size=self.size, exploration=explored if self.exploration_share else NO_EXPLORATION)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,34 +112,36 @@ def make_page(funnel: Funnel, asked: PageRequest, watch: SourceWatch | None = No
     Raises NoCandidates, and whatever goes wrong in the release but for a source: without one the others go on.
     """
     query = asked.state.query(now=asked.now, shown=asked.shown, columns=asked.columns)
-    with SERVING_SECONDS.labels("retrieve").time():
-        named = _named(funnel, query, watch)
-    with SERVING_SECONDS.labels("filter").time():
+    with asked.timed("retrieve"):
+        named = _named(funnel, query, asked, watch)
+    with asked.timed("filter"):
         removed = unwanted_by_catalogue(funnel.catalogue, named.item_ids, state=asked.state)
         left = without(named, removed)
     if not len(left):
         raise NoCandidates(f"{len(named)} candidates were named, and {len(removed)} of them removed.")
-    with SERVING_SECONDS.labels("features").time():
+    with asked.timed("features"):
         request = funnel.ranking_request(query, left)
         features = funnel.features(request)
-    with SERVING_SECONDS.labels("order").time():
+    with asked.timed("order"):
         scores = funnel.scores(features)
-    with SERVING_SECONDS.labels("slate").time():
+    with asked.timed("slate"):
         item_ids = request.candidates.item_ids
         candidates = ScoredCandidates(item_ids, scores, funnel.catalogue.cap_keys(item_ids))
         config = asked.config()
-        drawn, gone = _draw(candidates, config, asked, funnel.catalogue)
+        pins = pins_for(asked.pinned, state=asked.state, catalogue=funnel.catalogue, now=asked.now)
+        drawn, gone = _draw(candidates, config, asked, funnel.catalogue, pins)
         if not drawn.slots:
             raise NoCandidates(f"Of {len(candidates)} candidates {len(gone)} are gone, and none is left to be shown.")
-        outside = _outside_features(funnel, query, _from_outside(drawn))
-    rules, removed = asked.rules(gone), removed | gone
+        outside = _outside_features(funnel, query, _unnamed(drawn, candidates))
+    rules, removed = asked.rules(gone, pins), removed | gone
     return Page(funnel, asked, query, named, removed, request, features, candidates, rules, config, drawn, outside)
 
 
-def _named(funnel: Funnel, query: FunnelQuery, watch: SourceWatch | None) -> Union:
+def _named(funnel: Funnel, query: FunnelQuery, asked: PageRequest, watch: SourceWatch | None) -> Union:
+    failed = _counted_failure if asked.measured else _source_failed
     if watch is None:
-        return funnel.retrieve(query, _source_failed)
-    return funnel.retrieve(query, _source_failed, skip=watch.resting(), around=watch.timed)
+        return funnel.retrieve(query, failed)
+    return funnel.retrieve(query, failed, skip=watch.resting(), around=watch.timed)
 
 
 def without(union: Union, removed: Mapping[int, str]) -> Union:
@@ -139,13 +152,21 @@ def without(union: Union, removed: Mapping[int, str]) -> Union:
     return Union(union.item_ids[kept], union.sources, union.scores[kept], union.ranks[kept])
 
 
-def _source_failed(source: str, error: Exception) -> None:
+def _counted_failure(source: str, error: Exception) -> None:
     SOURCE_FAILURES.labels(source).inc()
+    _source_failed(source, error)
+
+
+def _source_failed(source: str, error: Exception) -> None:
     logger.warning("a source failed; the others go on", extra={"source": source, "reason": repr(error)})
 
 
 def _draw(
-    candidates: ScoredCandidates, config: SlateConfig, asked: PageRequest, catalogue: Catalogue
+    candidates: ScoredCandidates,
+    config: SlateConfig,
+    asked: PageRequest,
+    catalogue: Catalogue,
+    pins: tuple[Pin, ...],
 ) -> tuple[ranked_slate.Slate, dict[int, str]]:
     """The page, and what turned out not to be shown any more, with its reason.
 
@@ -156,13 +177,13 @@ def _draw(
     outside = outside_of(catalogue, asked.state, asked.now) if config.exploration.epsilon else None
     gone: dict[int, str] = {}
     for _ in range(TRIES):
-        drawn = _slate(candidates, asked.rules(gone), config, asked, outside)
+        drawn = _slate(candidates, asked.rules(gone, pins), config, asked, outside)
         found = _gone(_at_stake(drawn), asked)
         if not found:
             return drawn, gone
         gone |= found
     gone |= _gone(candidates.item_ids.tolist(), asked)
-    return _slate(candidates, asked.rules(gone), config, asked, None), gone
+    return _slate(candidates, asked.rules(gone, pins), config, asked, None), gone
 
 
 def _at_stake(drawn: ranked_slate.Slate) -> list[int]:
@@ -183,8 +204,14 @@ def _slate(
     )
 
 
-def _from_outside(drawn: ranked_slate.Slate) -> list[int]:
-    return [slot.item_id for slot in drawn.slots if slot.branch == Branch.OUTSIDE]
+def _unnamed(drawn: ranked_slate.Slate, candidates: ScoredCandidates) -> list[int]:
+    """Items of the page that came from outside, or were pinned without being named."""
+    unnamed = [slot.item_id for slot in drawn.slots if slot.branch == Branch.OUTSIDE]
+    pinned = [slot.item_id for slot in drawn.slots if slot.branch == Branch.PINNED]
+    if pinned:
+        named = frozenset(candidates.item_ids.tolist())
+        unnamed += [item_id for item_id in pinned if item_id not in named]
+    return unnamed
 
 
 def outside_of(catalogue: Catalogue, state: ReaderState, now: datetime) -> Outside:

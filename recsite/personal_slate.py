@@ -13,6 +13,7 @@ from ranking.reasons import Reason, ReasonFinder
 from ranking.slate import SlateSlot
 from recsite.filters import kept_out
 from recsite.personal_page import Page, without
+from recsite.pins import PINNED
 from recsite.reader_state import ReaderState
 from recsite.slates import Policy, Slate, SlateEntry
 from retrieval.union import NOT_NAMED, Union
@@ -79,7 +80,7 @@ def _entry(slot: SlateSlot, position: int, named: tuple[Named, ...], reason: Rea
     return SlateEntry(
         item_id=slot.item_id,
         position=position,
-        source=min(named, key=lambda one: one.rank).source if named else OUTSIDE,
+        source=min(named, key=lambda one: one.rank).source if named else _unnamed(slot),
         named_by=named,
         branch=int(slot.branch),
         score=slot.score,
@@ -87,6 +88,10 @@ def _entry(slot: SlateSlot, position: int, named: tuple[Named, ...], reason: Rea
         propensity=slot.propensity,
         reason=reason,
     )
+
+
+def _unnamed(slot: SlateSlot) -> str:
+    return PINNED if slot.branch == Branch.PINNED else OUTSIDE
 
 
 def _known(score: float) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.cache import cache
 from redis.exceptions import RedisError
@@ -36,7 +36,10 @@ def popularity(now: datetime) -> tuple[datetime, list[tuple[int, float]]]:
     except RedisError as error:
         _count_cache_failure(error)
         return now, popular_items(now=now, limit=COUNTED)
-    return kept if kept is not None else (now, refresh_popularity(now=now))
+    # The time is kept beside it, and compared: in a simulation hours pass while the cache has it, and
+    # what was counted after `now` must not be on its page.
+    is_recent = kept is not None and timedelta() <= now - kept[0] <= timedelta(seconds=POPULARITY_KEPT_S)
+    return kept if kept is not None and is_recent else (now, refresh_popularity(now=now))
 
 
 def _count_cache_failure(error: RedisError) -> None:

@@ -7,6 +7,7 @@ no page. Items like another are in `recsite.similar`; what is served is recorded
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from recsite.metrics import FALLBACKS, SERVING_SECONDS
 from recsite.mix import serve_mix, serve_newest
 from recsite.personal_page import NoCandidates, Page, PageRequest, make_page
 from recsite.personal_slate import slate_of
+from recsite.pins import board
 from recsite.reader_state import ReaderState
 from recsite.releases.live import Serving, shelf
 from recsite.slates import Slate
@@ -51,7 +53,9 @@ def serve_home(
         size=limit,
         columns=columns,
         exploration_share=settings.EXPLORATION_SHARE,
-        seed=secrets.randbits(_SEED_BITS),
+        outside_share=settings.EXPLORATION_OUTSIDE_SHARE,
+        seed=_seed(now),
+        pinned=board().at(now),
     )
     if not state.personalised:
         return _by_rules(asked, slates.PERSONALISATION_OFF)
@@ -64,12 +68,16 @@ def serve_home(
     return _counted(_by_rules(asked, why or slates.NO_RELEASE))
 
 
-def recommend(*, state: ReaderState, serving: Serving, now: datetime, limit: int) -> Page:
-    """What this release would show, with everything that made it: not recorded, and nothing left to chance.
+def recommend(*, state: ReaderState, serving: Serving, now: datetime, limit: int, columns: int | None = None) -> Page:
+    """What this release would show, with everything that made it: not recorded or measured, and nothing left to
+    chance.
 
     Raises NoCandidates, and whatever goes wrong in the release.
     """
-    return make_page(serving.funnel, PageRequest(state=state, shown=(), now=now, size=limit))
+    asked = PageRequest(
+        state=state, shown=(), now=now, size=limit, columns=columns, pinned=board().at(now), measured=False
+    )
+    return make_page(serving.funnel, asked)
 
 
 def _servings(pinned: int | None) -> Iterator[Serving]:
@@ -82,6 +90,14 @@ def _servings(pinned: int | None) -> Iterator[Serving]:
         if serving is not None and serving.release_id not in tried:
             tried.add(serving.release_id)
             yield serving
+
+
+def _seed(now: datetime) -> int:
+    """Nobody can foretell it; but in a simulation it is the moment's, so that two runs of one world are alike."""
+    if settings.SIMULATION:
+        digest = hashlib.blake2b(now.isoformat().encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big") >> (64 - _SEED_BITS)
+    return secrets.randbits(_SEED_BITS)
 
 
 def _by_release(serving: Serving, asked: PageRequest, *, fallback: str | None) -> tuple[Slate | None, str]:
@@ -103,7 +119,7 @@ def _by_rules(asked: PageRequest, fallback: str) -> Slate:
     state, shown, now, limit = asked.state, asked.shown, asked.now, asked.size
     with SERVING_SECONDS.labels("rules").time():
         try:
-            return serve_mix(state=state, shown=shown, now=now, limit=limit, fallback=fallback)
+            return serve_mix(state=state, shown=shown, now=now, limit=limit, fallback=fallback, pinned=asked.pinned)
         except (OperationalError, InterfaceError):
             raise
         except Exception:  # what is popular may be broken, dates are not

@@ -131,6 +131,8 @@ if DEMO:
 
 PORT = _integer("PORT", 8000, low=1, high=65535)
 DATA = _raw("DATA")
+AUDIENCE = _integer("AUDIENCE", 0 if DATA else 30, low=0, high=1000)
+"""How many made-up readers use the demo in the background. None where the catalogue is somebody's own, unless asked."""
 
 SECRET_KEY = (
     _raw("SECRET_KEY") or secrets.token_urlsafe(50)
@@ -171,10 +173,14 @@ METRICS_TOKEN = _raw("METRICS_TOKEN")
 """Bearer token for /metrics. Without one the page exists in a demo only."""
 
 PROMETHEUS_DIR = _raw("PROMETHEUS_MULTIPROC_DIR") or (str(VAR_DIR / "metrics") if DEMO else None)
+PROMETHEUS_SINCE = "since"
+"""A file of that folder, as old as what is counted there."""
 if PROMETHEUS_DIR:
     # prometheus_client reads this variable itself, when it is first imported.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = PROMETHEUS_DIR
     Path(PROMETHEUS_DIR).mkdir(parents=True, exist_ok=True)
+    if not (Path(PROMETHEUS_DIR) / PROMETHEUS_SINCE).exists():
+        (Path(PROMETHEUS_DIR) / PROMETHEUS_SINCE).touch()
 
 # --- applications ---
 
@@ -312,6 +318,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 300.0 if DEMO else 3600.0,
         "options": {"expires": 300.0 if DEMO else 3600.0},
     },
+    "count-log": {"task": "recsite.tasks.count_log", "schedule": 60.0, "options": {"expires": 60.0}},
     "keep-log": {"task": "recsite.tasks.keep_log", "schedule": 3600.0},
 }
 
@@ -332,6 +339,9 @@ ARTEFACT_URL = _raw("ARTEFACT_URL") or f"file://{VAR_DIR}/artefacts"
 ARTEFACT_CACHE = Path(_raw("ARTEFACT_CACHE") or VAR_DIR / "artefact-cache")
 """Where this machine keeps its copies of those files."""
 
+LOOP_RESULTS = Path(_raw("LOOP_RESULTS") or BASE_DIR / "docs" / "loop" / "results-default.json")
+"""What a simulation of the loop found, drawn on its staff page where the file is there."""
+
 CODE_VERSION = _raw("CODE_VERSION") or ""
 """Which version of the code this is, where there is no checkout to ask, in a container for example."""
 if len(CODE_VERSION) > 80:
@@ -342,6 +352,7 @@ RELEASE_POLL_S = _integer("RELEASE_POLL_S", 5, low=0, high=3600)
 as tests do."""
 
 EXPLORATION_SHARE = _share("EXPLORATION_SHARE", 0.1)
+EXPLORATION_OUTSIDE_SHARE = _share("EXPLORATION_OUTSIDE_SHARE", 0.2)
 
 TRAINING_SIZE = _raw("TRAINING_SIZE") or ("small" if DEMO else "full")
 if TRAINING_SIZE not in {"small", "full"}:

@@ -6,6 +6,7 @@ reads in bulk is imported where it is used, too: the scheduler and web processes
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 
 from celery import shared_task
@@ -14,7 +15,8 @@ from django.core.management import call_command
 
 from feedback.partitions import ensure_partitions
 from feedback.retention import Retention, apply_retention
-from recsite import clock, popularity
+from recsite import clock, job_runs, popularity
+from recsite.counting.schedule import DAYS, counted_until
 from recsite.models import TrainingRun
 
 TRAINING_LIMIT_S = 2 * 3600
@@ -86,6 +88,14 @@ def _retrain(kind: TrainingRun.Kind) -> str:
 
 
 @shared_task
+def count_log() -> dict[str, int | bool | list[str]]:
+    """Count what was shown, seen, chosen and found, by hour and by day, for the staff pages. Returns how much."""
+    from recsite.counting import job  # noqa: PLC0415 - reads in bulk
+
+    return asdict(job.count_log(now=clock.now()))
+
+
+@shared_task
 def keep_log() -> dict[str, int]:
     """Make room for the months to come and drop what is older than its time. Returns what was done, in numbers."""
     now = clock.now()
@@ -97,6 +107,7 @@ def keep_log() -> dict[str, int]:
             details=timedelta(days=settings.DETAIL_RETENTION_DAYS),
             interactions=timedelta(days=settings.INTERACTION_RETENTION_DAYS),
         ),
+        counted_until=counted_until(DAYS),
     )
     return {
         "partitions made": len(made),
@@ -104,4 +115,5 @@ def keep_log() -> dict[str, int]:
         "slates deleted": removed.slates,
         "interactions deleted": removed.interactions,
         "snapshots deleted": removed.snapshots,
+        "runs of jobs deleted": job_runs.clear_old(now=now),
     }

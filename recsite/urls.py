@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth.views import PasswordResetDoneView
 from django.contrib.sitemaps import views as sitemaps
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 
 from recsite.api.routes import api
 from recsite.converters import UnicodeSlug
@@ -73,6 +73,7 @@ urlpatterns = [
     ),
     path("sitemap-<section>.xml", sitemaps.sitemap, {"sitemaps": machines.SITEMAPS}, name="sitemap_section"),
     path("api/v1/", api.urls),
+    path("staff/", include("recsite.staff.urls")),
     path("admin/login/", account.admin_login),
     path("admin/", admin.site.urls),
 ]

@@ -76,7 +76,8 @@ def _continued(kept: tuple[uuid.UUID, datetime, datetime, int | None] | None, no
         return None
     # The time is kept beside it, and compared: in a simulation an hour passes in a second.
     visit = Visit(*kept)
-    return visit if now - visit.latest < IDLE and now - visit.began < LONGEST else None
+    # Nor does a visit go on long before it began: a clock was set back, or a simulated day is played again.
+    return visit if -IDLE < now - visit.latest < IDLE and now - visit.began < LONGEST else None
 
 
 def _keep(public_id: uuid.UUID, visit: Visit) -> None:

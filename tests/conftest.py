@@ -17,6 +17,7 @@ _LONGEST_FIRST = (
     "tests/onemachine/test_stopping.py",
     "tests/onemachine/test_first_release.py",
     "tests/recsite/faults/test_training_killed.py",
+    "tests/browser/staff/",
     "tests/browser/test_every_page.py",
     "tests/onemachine/test_demo.py",
     "tests/browser/test_reactions.py",

@@ -27,7 +27,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-ENVIRONMENT_ONLY = {"DEMO", "DEBUG", "SIMULATION", "PORT", "DATA"}
+ENVIRONMENT_ONLY = {"DEMO", "DEBUG", "SIMULATION", "PORT", "DATA", "AUDIENCE"}
 """Settings of a demo, a developer or a simulation: not for the operations page."""
 
 

@@ -28,7 +28,7 @@ def search(request: SiteRequest) -> HttpResponse:
     query = clean_query(request.GET.get("q", ""))
     first = (page_number(request) - 1) * PAGE_SIZE
     preferred = request.reader.languages(Item.objects.languages())
-    page = search_items(query, preferred=preferred, offset=first, limit=PAGE_SIZE)
+    page = search_items(query, preferred=preferred, now=request.now, offset=first, limit=PAGE_SIZE)
     items = load_items(hit.item_id for hit in page.hits)
     found = [items[hit.item_id] for hit in page.hits if hit.item_id in items]
     slate = _log(request, query, [item.pk for item in found], first)
@@ -64,4 +64,5 @@ def _log(request: SiteRequest, query: str, item_ids: list[int], first: int) -> S
 
 @require_GET
 def suggest(request: SiteRequest) -> HttpResponse:
-    return render(request, "partials/_suggestions.html", {"suggestions": suggestions_for(request.GET.get("q", ""))})
+    suggestions = suggestions_for(request.GET.get("q", ""), now=request.now)
+    return render(request, "partials/_suggestions.html", {"suggestions": suggestions})

@@ -21,6 +21,7 @@ CHANNEL = "recsite_changes"
 RELEASE = "release"
 ITEMS = "items"
 SOURCES = "sources"
+PINS = "pins"
 
 _LOOKS_UP_S = 0.5
 """So often a listener that waits looks whether it should stop."""

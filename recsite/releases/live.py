@@ -22,6 +22,7 @@ from recsite.funnel.catalogue import Catalogue
 from recsite.funnel.funnel import Funnel
 from recsite.memory import give_back
 from recsite.models import Release
+from recsite.pins import board
 from recsite.releases.catalogue_watch import CatalogueWatch
 from recsite.releases.changes import ITEMS, RELEASE, Listener, listen_until
 from recsite.releases.kept import Kept, kept, rebuilt, warm, with_catalogue_of, with_vectors
@@ -150,6 +151,7 @@ class Shelf:
         with self._one_at_a_time:
             before = self._shelved
             try:
+                board().refresh()
                 self._look(now, heard)
                 self.trouble = "" if self._failure is None else self._failure.why
             except Exception as error:  # of a database, a disk, a file: whatever it is, serving goes on
@@ -314,10 +316,17 @@ def shelf() -> Shelf:
     return _shelves[-1]
 
 
+def serve_from(chosen: Shelf) -> None:
+    """This process serves from this one from now on: for whoever measures the site with sources of their own."""
+    forget()
+    _shelves[:] = [chosen]
+
+
 def forget() -> None:
     """Begin anew, for tests."""
     if _shelves:
         _shelves.pop().stop()
+    board().forget()
 
 
 def _serving(held: Kept | None, fallback: str | None = None) -> Serving | None:

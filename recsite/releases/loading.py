@@ -69,7 +69,7 @@ def load_release(
     files = files or store()
     shared = (other.base for other in beside if other.retriever_sha256 == release.retriever_sha256)
     base = next(shared, None) or load_retriever(release.retriever, release.retriever_sha256, files=files)
-    ranker = _loaded(load_ranker, release.ranker, release.ranker_sha256, files)
+    ranker = load_ranker_of(release, files=files)
     width = base.item_vectors.shape[1]
     return LoadedRelease(
         release.pk, release.retriever_sha256, base, ranker, read_vectors(release.retriever_sha256, width=width)
@@ -79,6 +79,11 @@ def load_release(
 def load_retriever(name: str, sha256: str, *, files: ArtefactStore | None = None) -> RetrievalStage:
     """The stage alone, as it was trained. Raises ReleaseBroken."""
     return _loaded(load_stage, name, sha256, files or store())
+
+
+def load_ranker_of(release: Release, *, files: ArtefactStore | None = None) -> RankerArtefact:
+    """The ranker alone. Raises ReleaseBroken."""
+    return _loaded(load_ranker, release.ranker, release.ranker_sha256, files or store())
 
 
 def read_vectors(retriever_sha256: str, *, width: int) -> ItemVectors:

@@ -7,6 +7,7 @@ hear once it is committed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +31,14 @@ _LOCK = 0x72656C65
 
 class ReleaseStateError(Exception):
     """This cannot be done to this release in the state that it is in."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What whoever decides has looked at: ids of the live release, and of the one to act on; None where none is."""
+
+    live: int | None
+    back: int | None
 
 
 # --- looking ---
@@ -91,15 +100,23 @@ def create_candidate(*, now: datetime, by: str = "training", reason: str = "", *
 
 
 def promote(
-    release: Release, *, by: str, reason: str, now: datetime, check: Callable[[Release | None], object] | None = None
+    release: Release,
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+    check: Callable[[Release | None], object] | None = None,
+    seen: Seen | None = None,
 ) -> Release:
     """Let it go live, in place of the one that is. A retired release may go live again, a refused one may not.
 
     check: called with the live release, or None, when no other can go live any more; what it raises stops this.
-    Raises ReleaseStateError for a refused release, and the live one.
+    seen: what was live when this was decided; None asks nobody.
+    Raises ReleaseStateError for a refused release, and the live one, and where not that is live which was seen.
     """
     with transaction.atomic():
         chosen, live = _locked(release)
+        _require_unchanged(seen, live, chosen)
         if check is not None:
             check(live)
         if chosen.state == State.LIVE:
@@ -113,11 +130,19 @@ def promote(
     return chosen
 
 
-def roll_back(*, by: str, reason: str, now: datetime, check: Callable[[Release], object] | None = None) -> Release:
+def roll_back(
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+    check: Callable[[Release], object] | None = None,
+    seen: Seen | None = None,
+) -> Release:
     """Bring back the release that was live before this one, which then is no way back any more. Returns it.
 
     check: called with the release to bring back, before anything is changed; what it raises stops the roll back.
-    Raises ReleaseStateError where there is none.
+    seen: what was live, and the way back, when this was decided: two who decide at once go back one release, not two.
+    Raises ReleaseStateError where there is none, and where another is live, or the way back, than was seen.
     """
     target = previous_release()
     if target is not None and check is not None:
@@ -125,6 +150,7 @@ def roll_back(*, by: str, reason: str, now: datetime, check: Callable[[Release],
     with transaction.atomic():
         _lock()
         live, previous = live_release(), previous_release()
+        _require_unchanged(seen, live, previous)
         if live is None or previous is None:
             raise ReleaseStateError("There is no release to go back to: none was live before this one.")
         if previous != target:
@@ -135,10 +161,12 @@ def roll_back(*, by: str, reason: str, now: datetime, check: Callable[[Release],
     return previous
 
 
-def refuse(release: Release, *, by: str, reason: str, now: datetime) -> Release:
-    """It will never go live (again). Raises ReleaseStateError for the live one: roll back first."""
+def refuse(release: Release, *, by: str, reason: str, now: datetime, seen: Seen | None = None) -> Release:
+    """It will never go live (again). Raises ReleaseStateError for the live one: roll back first; and where not that is
+    live which was seen."""
     with transaction.atomic():
-        chosen, _ = _locked(release)
+        chosen, live = _locked(release)
+        _require_unchanged(seen, live, chosen)
         if chosen.state == State.LIVE:
             raise ReleaseStateError(f"Release {chosen.pk} is live. Roll back first, then refuse it.")
         if chosen.state == State.REFUSED:
@@ -154,6 +182,12 @@ def _go_live(release: Release, *, by: str, reason: str, now: datetime) -> None:
     _set(release, State.LIVE)
     _note(release, Action.PROMOTED, by=by, reason=reason, now=now)
     notify(RELEASE)
+
+
+def _require_unchanged(seen: Seen | None, live: Release | None, back: Release | None) -> None:
+    """To be called under the lock."""
+    if seen is not None and seen != Seen(live.pk if live else None, back.pk if back else None):
+        raise ReleaseStateError("Somebody changed what is live meanwhile. Look again before you decide.")
 
 
 def _locked(release: Release) -> tuple[Release, Release | None]:

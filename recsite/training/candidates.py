@@ -133,9 +133,10 @@ def decide(
     others = [] if current is None else [current.contender, *([current.month] if current.month else [])]
     results = measuring.measured([candidate.contender, *others])
     parity = compare_with_serving(measuring.funnel_at(candidate.contender), measuring.positives)
-    learned = measuring.learned()
+    learned, by_weight = measuring.learned(), measuring.learned_by_weight()
     if current is not None and not candidate.new_retriever:
         learned = _learned_by(current.release)
+        by_weight = current.release.report.get("learned_by_weight", {})
     found = Comparison(
         change=_change(candidate, current, same_config=same_config),
         now=now,
@@ -155,7 +156,7 @@ def decide(
     )
     verdict = judge(found, limits)
     report = _report(candidate, measuring, results, found=found, parity=parity)
-    return Decision(verdict, results, report | {"verdict": verdict.as_json()})
+    return Decision(verdict, results, report | {"learned_by_weight": by_weight, "verdict": verdict.as_json()})
 
 
 def _change(candidate: Candidate, current: Incumbent | None, *, same_config: bool) -> Change:

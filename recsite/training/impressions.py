@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from feedback.examples import labelled_visits
 from feedback.labels import LABELS as LABEL_NAMES
-from feedback.labels import UNKNOWN
+from feedback.labels import UNKNOWN, LabelConfig
 from ranking.artefact import RankerArtefact
 from ranking.bootstrap import visits_with_click
 from ranking.config import RankerConfig
@@ -69,18 +69,19 @@ def visits_of_log(
     trained_until_of: Mapping[int, datetime],
     first_chosen_s: Callable[[np.ndarray], np.ndarray],
     feature_set: FeatureSet = FEATURE_SET,
+    label_config: LabelConfig | None = None,
 ) -> LoggedVisits | None:
     """Visits that began at or after `since` and were over by `until`; None where there is no such row.
 
     trained_until_of: by the number of a release, the newest that its retriever had learned; slates of other releases,
     of none, and of other feature sets are left out.  first_chosen_s: as `History.first_chosen_s`; an item that nobody
     had chosen when the retriever was trained was new to it. Rows carry the scores that were logged; see
-    `recsite.training.shadow_rows` for those of another retriever.
+    `recsite.training.shadow_rows` for those of another retriever.  label_config: for comparisons.
     All of them in memory: 4 bytes a feature and row.
     """
     parts = [
         part
-        for table in labelled_visits(since=since, until=until)
+        for table in labelled_visits(since=since, until=until, config=label_config)
         for part in _of_table(table, trained_until_of, first_chosen_s, feature_set)
     ]
     if not parts:

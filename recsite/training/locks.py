@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import psycopg
 from django.db import connection
@@ -14,6 +14,8 @@ _NAMESPACE = 0x72656373
 
 PUBLISHING = 10
 """Held while artefacts are written or unfinished ones removed."""
+COUNTING = 11
+"""Held while the log is counted."""
 
 
 class Lock:
@@ -32,12 +34,17 @@ def advisory_lock(number: int, *, wait: bool = False) -> Iterator[Lock | None]:
     Kept on a session of its own: Django's may be closed, or broken by an interrupted query, while a training runs.
     """
     with closing(psycopg.connect(_address(), autocommit=True)) as session:
-        if wait:
-            session.execute("SELECT pg_advisory_lock(%s, %s)", [_NAMESPACE, number])
-            yield Lock(session)
+        take = "SELECT pg_advisory_lock(%s, %s)" if wait else "SELECT pg_try_advisory_lock(%s, %s)"
+        row = session.execute(take, [_NAMESPACE, number]).fetchone()
+        if not wait and not (row is not None and row[0]):
+            yield None
             return
-        row = session.execute("SELECT pg_try_advisory_lock(%s, %s)", [_NAMESPACE, number]).fetchone()
-        yield Lock(session) if row is not None and row[0] else None
+        try:
+            yield Lock(session)
+        finally:
+            # The server notices only some time later that a session was closed: who asks next would find it busy.
+            with suppress(psycopg.Error):
+                session.execute("SELECT pg_advisory_unlock(%s, %s)", [_NAMESPACE, number])
 
 
 def _address() -> str:

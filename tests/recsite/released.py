@@ -53,7 +53,11 @@ class FakeShelf:
 def put_live(monkeypatch: pytest.MonkeyPatch, shelf: FakeShelf | None = None) -> FakeShelf:
     """By default the small release, number `RELEASE`."""
     shelf = shelf or FakeShelf(small_serving())
-    for user in ("recsite.serving.shelf", "recsite.management.commands.recommend.shelf"):
+    for user in (
+        "recsite.serving.shelf",
+        "recsite.management.commands.recommend.shelf",
+        "recsite.staff.loaded_releases.shelf",
+    ):
         monkeypatch.setattr(user, lambda: shelf)
     return shelf
 

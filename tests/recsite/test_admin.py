@@ -12,7 +12,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from recsite import celery, clock
 from recsite.beat import Scheduler
-from recsite.models import Release, TrainingRun
+from recsite.models import Release, StaffAction, TrainingRun
 from tests.recsite.releases.rows import make_candidate, make_live
 
 pytestmark = pytest.mark.django_db
@@ -107,3 +107,24 @@ def test_staff_change_when_a_job_runs_and_the_scheduler_takes_it_over(admin_clie
     assert answer.status_code == 302, answer.context["adminform"].form.errors
     assert PeriodicTask.objects.get(pk=task.pk).interval == rarely
     assert scheduler.schedule["retrain-reranker"].schedule.run_every.total_seconds() == 6 * 3600
+
+
+def test_what_staff_did_is_read_as_a_whole_and_found_by_a_deleted_item(admin_client: Client) -> None:
+    at = clock.now()
+    for about, by in (("item 4711", "kim"), ("audience", "sam")):
+        StaffAction.objects.create(at=at, by=by, action="hide", about=about, reason=f"{by} wanted it")
+    listed = admin_client.get("/admin/recsite/staffaction/").content.decode()
+    assert "kim wanted it" in listed
+    assert "sam wanted it" in listed
+    found = admin_client.get("/admin/recsite/staffaction/", {"q": "item 4711"}).content.decode()
+    assert "kim wanted it" in found
+    assert "sam wanted it" not in found
+
+
+def test_nobody_rewrites_what_staff_did(admin_client: Client) -> None:
+    done = StaffAction.objects.create(at=clock.now(), by="kim", action="hide", about="item 4711", reason="old")
+    path = f"/admin/recsite/staffaction/{done.pk}"
+    assert admin_client.get("/admin/recsite/staffaction/add/").status_code == 403
+    assert admin_client.post(f"{path}/change/", {"reason": "new"}).status_code == 403
+    assert admin_client.post(f"{path}/delete/", {"post": "yes"}).status_code == 403
+    assert StaffAction.objects.get().reason == "old"

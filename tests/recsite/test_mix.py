@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from pytest_django.fixtures import Settings
 
@@ -7,7 +9,7 @@ from feedback.interactions import record_click, record_state, take_back
 from feedback.kinds import Kind
 from feedback.slates import Named
 from recsite.mix import serve_mix, serve_newest
-from recsite.popularity import refresh_popularity
+from recsite.popularity import popularity, refresh_popularity
 from recsite.reader_state import ReaderState, read_state, with_topics
 from recsite.similar import serve_similar
 from recsite.slates import NO_RELEASE, Slate
@@ -215,3 +217,11 @@ def test_newest_goes_by_date_alone_and_leaves_out_what_the_reader_does_not_want(
     slate = serve_newest(state=state, shown=(), now=NOW, limit=5, fallback="why")
     assert ids(slate) == [new.pk, old.pk]
     assert (slate.policy.name, slate.policy.fallback, slate.is_end) == ("newest", "why", True)
+
+
+def test_no_page_has_counts_of_its_own_future_or_of_long_before() -> None:
+    for stranger in (timedelta(minutes=1), timedelta(hours=-1)):
+        refresh_popularity(now=NOW + stranger)
+        assert popularity(NOW)[0] == NOW
+    refresh_popularity(now=NOW - timedelta(minutes=1))
+    assert popularity(NOW)[0] == NOW - timedelta(minutes=1)

@@ -21,7 +21,7 @@ from feedback.models import CountSnapshot
 from feedback.partitions import TABLES, Month, partitions
 from recsite import clock, tasks
 from recsite.celery import app
-from recsite.models import SourceSnapshot, TrainingRun
+from recsite.models import JobRun, SourceSnapshot, TrainingRun
 from recsite.popularity import POPULARITY_KEY
 from recsite.training.locks import advisory_lock
 from tests.addresses import url_of_test_database
@@ -45,6 +45,7 @@ def training_worker(tmp_path: Path) -> Iterator[None]:
 
 
 def _worker_of(queue: str, tmp_path: Path) -> Iterator[None]:
+    app.control.purge()  # what tests before sent and nobody took
     with (tmp_path / "worker.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "celery", "-A", "recsite.celery", "worker", "--pool", "solo", "--queues", queue],
@@ -54,7 +55,7 @@ def _worker_of(queue: str, tmp_path: Path) -> Iterator[None]:
             stderr=log,
         )
     try:
-        wait_until(lambda: app.control.inspect(timeout=1).ping(), "the worker answers", deadline_s=60)
+        wait_until(lambda: app.control.inspect(timeout=1).ping(), "the worker answers")
         yield
     finally:
         process.terminate()
@@ -66,6 +67,8 @@ def test_a_worker_counts_what_is_popular_and_keeps_it_for_the_web_processes(work
     record_state(reader=make_reader(), kind=Kind.SAVE, about=item, now=clock.now() - timedelta(hours=1))
     sent = tasks.refresh_popularity.delay()
     wait_until(lambda: TaskResult.objects.filter(task_id=sent.id, status="SUCCESS").exists(), "the job is done")
+    wait_until(lambda: JobRun.objects.filter(task_id=sent.id, state="done").exists(), "its run is written down")
+    assert JobRun.objects.get(task_id=sent.id).task == "recsite.tasks.refresh_popularity"
     counted_at, counted = cache.get(POPULARITY_KEY)
     assert [item_id for item_id, _ in counted] == [item.pk]
     assert counted_at <= clock.now()

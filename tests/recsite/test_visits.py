@@ -37,6 +37,16 @@ def test_a_tab_that_reloads_itself_does_not_make_a_visit_without_an_end() -> Non
     assert current_visit(READER, now=moment) != visit
 
 
+def test_a_clock_that_was_set_back_by_more_than_a_pause_begins_a_visit_that_no_page_is_older_than() -> None:
+    """As when a simulated day is played again; clocks of two machines differ by less."""
+    visit = current_visit(READER, now=NOW)
+    assert current_visit(READER, now=NOW - timedelta(seconds=2)) == visit
+    earlier = NOW - timedelta(hours=2)
+    again = current_visit(READER, now=earlier)
+    assert again != visit
+    assert time_of_uuid7(again) == earlier
+
+
 def test_a_forgotten_visit_is_not_continued() -> None:
     visit = current_visit(READER, now=NOW)
     forget_visit(READER)

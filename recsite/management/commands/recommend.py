@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from catalog.models import Author, Item, Reader, Topic
-from ranking.explanation import Explanation, explain, source_words
+from catalog.models import Reader
+from ranking.explanation import Explanation, source_words
 from ranking.propensity import Branch
-from ranking.reason_text import Names, reason_text
-from ranking.reasons import Reason
+from ranking.reason_text import reason_text
 from recsite import clock
 from recsite.filters import kept_out
 from recsite.funnel.funnel import Funnel
 from recsite.identity import find_reader
 from recsite.management.reader_names import public_id_named
 from recsite.models import Release
+from recsite.page_explained import explained, names_of
 from recsite.personal_page import NoCandidates, Page
 from recsite.personal_slate import reasons
 from recsite.reader_state import ReaderState, read_state
@@ -130,7 +130,7 @@ def _report(page: Page, reader: Reader, state: ReaderState, release_id: int, *, 
     yield ""
     yield from _table(("", "score", "item", "title", "sources", "reason"), _slots(page))
     if explains:
-        for explanation in _explained(page):
+        for explanation in explained(page):
             yield from ("", *_judgement(explanation))
 
 
@@ -143,7 +143,7 @@ def _slots(page: Page) -> list[tuple[object, ...]]:
     item_ids = list(page.drawn.item_ids)
     branches: list[Branch | None] = [slot.branch for slot in page.drawn.slots]
     why = reasons(page, item_ids, branches)
-    names = _names(item_ids, why)
+    names = names_of(item_ids, why)
     rows: list[tuple[object, ...]] = []
     for position, (slot, reason) in enumerate(zip(page.drawn.slots, why, strict=True)):
         words = source_words(page.request.candidates, page.row_of[slot.item_id])
@@ -152,30 +152,6 @@ def _slots(page: Page) -> list[tuple[object, ...]]:
         score = "" if slot.score is None else f"{slot.score:.4f}"
         rows.append((position, score, slot.item_id, title, said, reason_text(reason, names)))
     return rows
-
-
-def _names(item_ids: Sequence[int], why: Sequence[Reason]) -> Names:
-    items = [*item_ids, *(reason.item_id for reason in why if reason.item_id is not None)]
-    topics = [reason.topic for reason in why if reason.topic is not None]
-    authors = [reason.author for reason in why if reason.author is not None]
-    return Names(
-        items=dict(Item.objects.filter(pk__in=items).values_list("pk", "title")),
-        topics=dict(Topic.objects.filter(pk__in=topics).values_list("pk", "name")),
-        authors=dict(Author.objects.filter(pk__in=authors).values_list("pk", "name")),
-    )
-
-
-def _explained(page: Page) -> list[Explanation]:
-    return explain(
-        page.drawn.item_ids,
-        request=page.request,
-        features=page.features,
-        order=page.funnel.ranker.order,
-        candidates=page.candidates,
-        slate=page.drawn,
-        rules=page.rules,
-        config=page.config,
-    )
 
 
 def _judgement(explanation: Explanation) -> Iterator[str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from recsite import clock
 from recsite.models import Release
 from recsite.releases.loading import ReleaseBroken, load_release
 from recsite.releases.registry import ReleaseStateError, previous_release, promote, refuse, roll_back
+from recsite.releases.said import differences, flat, relative_change
 
 REFUSED = 1
 WRONG_USAGE = 2
@@ -112,7 +112,7 @@ class Command(BaseCommand):
         self.stdout.write(f"  {'code:':<23}{release.code_version}")
         for name, values in (("config", release.config), ("report", release.report)):
             self.stdout.write(f"{name}:")
-            for key, value in _flat(values):
+            for key, value in flat(values):
                 self.stdout.write(f"  {key}: {value}")
         self.stdout.write("history:")
         for event in release.events.all():
@@ -121,10 +121,10 @@ class Command(BaseCommand):
     def _compare(self, options: Mapping[str, Any]) -> None:
         one, other = _release(options["id"]), _release(options["other"])
         self.stdout.write(f"Release {one.pk} ({one.state}) | release {other.pk} ({other.state})")
-        differences = list(_differences(one, other))
-        for name, left, right in differences:
+        found = list(differences(one, other))
+        for name, left, right in found:
             self.stdout.write(f"  {name}: {left} | {right}{_change(left, right)}")
-        if not differences:
+        if not found:
             self.stdout.write("  They differ in nothing that is kept of them.")
 
     def _promote(self, options: Mapping[str, Any]) -> None:
@@ -149,36 +149,9 @@ def _release(release_id: int) -> Release:
     return release
 
 
-def _differences(one: Release, other: Release) -> Iterator[tuple[str, str, str]]:
-    """What is said of the two where they do not say the same; "-" where one says nothing."""
-    left, right = (dict(_flat(_said_of(release))) for release in (one, other))
-    for name in sorted({*left, *right}):
-        said = left.get(name, "-"), right.get(name, "-")
-        if said[0] != said[1]:
-            yield name, *said
-
-
-def _said_of(release: Release) -> dict[str, Any]:
-    names = ("retriever", "ranker", "retriever_until", "ranker_until", "gate_since", "gate_until", "code_version")
-    return {**{name: str(getattr(release, name)) for name in names}, "config": release.config, "report": release.report}
-
-
-def _flat(values: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every value of nested JSON with the way to it, such as `ndcg_at_10.funnel`; lists stay whole."""
-    if not isinstance(values, dict):
-        yield name, values if isinstance(values, str) else json.dumps(values, ensure_ascii=False)
-        return
-    for key, value in values.items():
-        yield from _flat(value, f"{name}.{key}" if name else str(key))
-
-
 def _change(left: str, right: str) -> str:
-    """By how much a number changed, in percent of what it was."""
-    try:
-        was, now = float(left), float(right)
-    except ValueError:
-        return ""
-    return f"  ({(now - was) / abs(was):+.1%})" if was else ""
+    change = relative_change(left, right)
+    return "" if change is None else f"  ({change:+.1%})"
 
 
 def _reason(text: str) -> str:

@@ -25,6 +25,5 @@ def catalogue(tmp_path: Path) -> tuple[str, Path]:
     return "jsonl", world / "items.jsonl"
 
 
-@pytest.mark.timeout(600)
 def test_the_main_job_on_the_made_up_world(site: Site) -> None:
     story.play(site)

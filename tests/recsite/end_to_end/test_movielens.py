@@ -22,6 +22,5 @@ def catalogue() -> tuple[str, Path]:
     return "movielens", folder
 
 
-@pytest.mark.timeout(600)
 def test_the_main_job_on_movielens(site: Site) -> None:
     story.play(site)

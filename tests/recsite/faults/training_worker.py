@@ -20,7 +20,7 @@ from recsite.tasks import retrain_retriever
 from tests.recsite.faults.web import environment
 from tests.waiting import wait_until
 
-_START_DEADLINE_S = 120
+_START_DEADLINE_S = 300
 """It imports all that trains, on a machine that other tests keep busy."""
 
 QUICK = "tests.recsite.faults.quick_worker"

@@ -47,6 +47,8 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         "RELEASE_POLL_S": "1",
         "GATE_READERS": str(settings.GATE_READERS),
         "GATE_POSITIVES": str(settings.GATE_POSITIVES),
+        # A machine that is busy with tests says nothing about how long an answer takes.
+        "GATE_LIMITS": "latency_p99_ms=1000000",
         "TRAINING_SIZE": "small",
         "OMP_NUM_THREADS": "1",
     }

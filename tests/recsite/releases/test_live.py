@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from pytest_django.fixtures import Settings
 
 from recsite.releases import live
@@ -230,6 +230,19 @@ def test_database_that_is_away_changes_nothing(files: ArtefactStore, monkeypatch
     assert not shelf().refresh(now=AT)
     assert live_id(shelf()) == release.pk
     assert "no route to host" in shelf().trouble
+
+
+def test_pins_that_cannot_be_read_do_not_end_the_watch(files: ArtefactStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = go_live(files)
+    shelf().refresh(now=AT)
+
+    def away() -> None:
+        raise InterfaceError("the connection is closed")
+
+    monkeypatch.setattr(live.board(), "refresh", away)
+    assert not shelf().refresh(now=AT)
+    assert live_id(shelf()) == release.pk
+    assert "the connection is closed" in shelf().trouble
 
 
 def test_store_that_is_away_does_not_matter_to_what_is_in_the_cache(files: ArtefactStore, settings: Settings) -> None:

@@ -136,6 +136,8 @@ def test_a_second_pair_is_measured_against_the_live_one_on_what_neither_has_seen
     assert second.decision.report["change"] == Change.ROUTINE
     assert set(second.decision.results.funnels) == {"candidate", "live"}
     assert second.decision.report["learned"]["positives"] > first.report["learned"]["positives"]
+    learned = second.decision.report["learned"]["positives"]
+    assert sum(second.decision.report["learned_by_weight"].values()) == learned
     assert Release.objects.get(pk=first.pk).state == "retired"
     roll_back(by="somebody", reason="I like the old one.", now=UNTIL + DAY)
     assert (retrained(days=1).state, live_release()) == ("skipped", first)
