@@ -2,7 +2,7 @@
 #
 # Variables, given as `make demo PORT=9000`; make hands them on in the environment:
 #   PORT=8000        where the site listens          VAR_DIR=var     where the demo keeps everything
-#   DATA=folder      your own catalogue
+#   DATA=folder      your own catalogue              AUDIENCE=30     made-up readers of the demo; 0 for none
 #   PYTHON=python3   which Python makes .venv        TORCH_INDEX=    an extra package index, for other builds of torch
 #
 # Each recipe line becomes one program (`exec`), so that a signal to make reaches it.
@@ -39,7 +39,7 @@ lint: install
 
 ## make bench        every benchmark, at full size
 bench: install
-	@for name in catalogue_import ingest examples index training_speed encoders negatives ranking_speed feed freshness retrieval_quality ranking_quality; do $(VENV) -m benchmarks $$name || exit 1; done
+	@for name in catalogue_import ingest examples index training_speed encoders negatives ranking_speed feed staff_pages freshness retrieval_quality ranking_quality loop; do $(VENV) -m benchmarks $$name || exit 1; done
 
 ## make screenshots  pictures of the pages, phone and desktop, light and dark
 screenshots: install
