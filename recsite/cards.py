@@ -26,7 +26,7 @@ NO_TOPIC = "none"
 class Card:
     item: Item
     topic: Topic | None
-    url: str
+    address: str
     cover_url: str
     position: int
     reason: str
@@ -43,6 +43,11 @@ class Card:
     snippet: SafeString | str = ""
     token: str = ""
     """Signed, names the slate and the position; empty where no slate was recorded."""
+
+    @property
+    def url(self) -> str:
+        """The address of its item, by which the click is known."""
+        return f"{self.address}?s={self.token}" if self.token else self.address
 
 
 def slate_cards(slate: Slate, *, reader: Reader | None, followed_topic_ids: frozenset[int]) -> list[Card]:
@@ -116,7 +121,7 @@ def make_card(
     return Card(
         item=item,
         topic=named,
-        url=f"{address}?s={token}" if token else address,
+        address=address,
         cover_url=item.image or generated_cover_url(own_topic, key=str(item.pk)),
         position=position,
         reason=reason,

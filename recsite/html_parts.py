@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 from django.template.context import Context
@@ -46,8 +46,21 @@ def number_of(number: int, unit: str) -> str:
 
 def date_in_words(moment: datetime, now: datetime) -> SafeString:
     """A `<time>` that says when in words and keeps the full time on hover."""
+    if now - moment >= DAY:
+        return _date_long_ago(moment, timezone.localtime(now).date(), timezone.get_current_timezone_name())
+    return _time_tag(moment, when_in_words(moment, now))
+
+
+@lru_cache(maxsize=20_000)
+def _date_long_ago(moment: datetime, today: date, _zone: str) -> SafeString:
+    """Kept: from a day on the words go by days. today: in the zone that Django has switched on, which is `_zone`."""
+    end_of_day = datetime.combine(today, time.max, tzinfo=timezone.get_current_timezone())
+    return _time_tag(moment, when_in_words(moment, end_of_day))
+
+
+def _time_tag(moment: datetime, words: str) -> SafeString:
     exact, full = _date_in_full(moment, timezone.get_current_timezone_name())
-    return format_html('<time datetime="{}" title="{}">{}</time>', exact, full, when_in_words(moment, now))
+    return format_html('<time datetime="{}" title="{}">{}</time>', exact, full, words)
 
 
 @lru_cache(maxsize=20_000)

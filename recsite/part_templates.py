@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from recsite.html_parts import date_in_words, icon
+from recsite.html_parts import icon
 
 # Everything that is put into these templates is escaped by Jinja, so what comes out is safe.
 environment = Environment(
@@ -16,4 +16,4 @@ environment = Environment(
     lstrip_blocks=True,
     auto_reload=settings.DEBUG,
 )
-environment.globals.update(icon=icon, date_in_words=date_in_words)
+environment.globals.update(icon=icon)
