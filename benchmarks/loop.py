@@ -19,7 +19,9 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from benchmarks.loop_arms import ARMS, COMMITTED, COMPLETE, SMALL
-from benchmarks.loop_pieces import WARM_UP, Piece
+from benchmarks.loop_known import known_of, take_over, to_play, with_known
+from benchmarks.loop_pieces import HTTP, IN_PROCESS, WARM_UP, Piece
+from benchmarks.loop_programs import why_not_over_http
 from benchmarks.report import ROOT, Report, progress
 from recsite.onemachine.account import server_account
 from recsite.onemachine.services import LocalServices, local_services
@@ -40,13 +42,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", type=Path, default=ROOT / "var" / "benchmarks" / "loop", metavar="DIR",
         help="where finished rounds are kept (default var/benchmarks/loop)",
     )  # fmt: skip
-    parser.add_argument("--write", type=Path, metavar="DIR", help="where the results' file and its pictures go, too")
+    parser.add_argument(
+        "--over", choices=[IN_PROCESS, HTTP], default=IN_PROCESS,
+        help="all of an arm in one process; or its site behind real HTTP, and a Celery worker that counts and trains "
+        "(default process)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--write", type=Path, metavar="DIR",
+        help="where the results' file and its pictures go, too; what that file has already is not played again",
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> Report:
     small = arguments.small
     grid = arguments.grid or ("small" if small else "committed")
     arms = tuple(arguments.arms or GRIDS[grid])
+    if arguments.over == HTTP:
+        _require_over_http(arms, arguments.write)
     plan = [
         Piece(
             arm=arm,
@@ -58,20 +70,43 @@ def run(arguments: argparse.Namespace) -> Report:
             folder=Path(),
             database_url="",
             redis_url="",
+            over=IN_PROCESS if arm == WARM_UP else arguments.over,
         )
         for arm in (WARM_UP, *arms)
         for seed in arguments.seeds or ([1, 2] if small else [1, 2, 3, 4])
     ]
-    plan = [replace(piece, folder=_folder(arguments.resume.resolve(), piece)) for piece in plan]
-    left = [piece for piece in plan if not piece.is_finished()]
-    progress(f"{len(plan)} pieces, {len(plan) - len(left)} of them finished; kept in {arguments.resume}")
+    known = None if arguments.write is None else known_of(plan[0], arguments.write)
+    plan = [replace(piece, folder=_folder(arguments.resume.resolve(), piece)) for piece in with_known(plan, known)]
+    take_over(plan, known)
+    left = to_play(plan)
+    progress(f"{len(plan)} pieces, {len(left)} of them to be played; kept in {arguments.resume}")
     if left:
         with _servers(arguments.resume.resolve(), arguments.workers) as servers:
             _play_all([piece for piece in left if piece.arm == WARM_UP], servers)
             _play_all([piece for piece in left if piece.arm != WARM_UP], servers)
+    _compare_ways([piece for piece in plan if piece.over == HTTP])
     from benchmarks.loop_report import report  # noqa: PLC0415 - what is drawn is not needed to play
 
     return report(plan, small=small, folder=arguments.write)
+
+
+def _require_over_http(arms: Sequence[str], write: Path | None) -> None:
+    """Ends with status 2 and the reason where that cannot be."""
+    reason = why_not_over_http([ARMS[arm] for arm in arms])
+    if write is not None:
+        reason = "What is written is what arms come to in one process: leave out --write, or --over http."
+    if reason:
+        print(reason, file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _compare_ways(pieces: Sequence[Piece]) -> None:
+    """Say of pieces over HTTP whether they came to what they come to in one process, where that was played."""
+    for piece in pieces:
+        twin = replace(piece, over=IN_PROCESS)
+        if twin.is_finished():
+            said = "the same as" if piece.measured() == twin.measured() else "NOT the same as"
+            progress(f"{piece.arm}, seed {piece.seed}: over HTTP all rounds are {said} in one process")
 
 
 def _folder(folder: Path, piece: Piece) -> Path:
@@ -102,7 +137,7 @@ def _play_all(pieces: Sequence[Piece], servers: Sequence[LocalServices]) -> None
 def _play(piece: Piece) -> str:
     """What went wrong, or ""."""
     piece.own.mkdir(parents=True, exist_ok=True)
-    log = piece.folder / f"{piece.arm}.log"
+    log = piece.folder / f"{piece.key}.log"
     with log.open("ab") as file:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.loop_piece", piece.arguments()],

@@ -23,7 +23,6 @@ from feedback.uuid7 import first_uuid7
 from ranking.order import best_first
 from recsite.training.examples import read_history
 
-LOG_OF = "d"
 LABELS = ("c0", "c1", "d0", "d", "h", "i", "s")
 
 

@@ -64,7 +64,7 @@ def as_many_negatives(visits: Visits, like: Visits, *, seed: int) -> Visits:
         others = rows[~is_positive]
         count = min(quota.get(visit, 0), len(others))
         kept[rows[is_positive]] = True
-        kept[np.random.default_rng([seed, visit & 0xFFFFFFFF]).choice(others, count, replace=False)] = True
+        kept[_draws(seed, visits.served_s[rows]).choice(others, count, replace=False)] = True
     return take_rows(visits, kept)
 
 
@@ -83,7 +83,7 @@ def with_unshown(
     parts = []
     for place in np.flatnonzero(visits.has_positive):
         rows = np.arange(visits.starts[place], visits.starts[place] + visits.visit_sizes[place])
-        rng = np.random.default_rng([seed, int(visits.visit_ids[place]) & 0xFFFFFFFF])
+        rng = _draws(seed, visits.served_s[rows])
         chosen = rows[visits.labels[rows] == POSITIVE]
         left = rows[visits.labels[rows] != POSITIVE]
         left = rng.choice(left, round(viewed * quotas[place]), replace=False)
@@ -127,6 +127,11 @@ def take_rows(visits: Visits, kept: np.ndarray) -> Visits:
     of_visit = {"visit_ids": visits.visit_ids[sizes > 0], "visit_sizes": sizes[sizes > 0]}
     of_row = {field.name: getattr(visits, field.name)[kept] for field in fields(Visits) if field.name not in of_visit}
     return Visits(**of_row, **of_visit)
+
+
+def _draws(seed: int, served_s: np.ndarray) -> np.random.Generator:
+    """Of one visit, by the moment of its first page: ids of visits are other ones in every run."""
+    return np.random.default_rng([seed, round(float(served_s.min()) * 1e6)])
 
 
 def _negatives_of(visits: Visits) -> np.ndarray:

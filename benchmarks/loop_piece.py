@@ -13,6 +13,7 @@ import resource
 import shutil
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ import django
 
 from benchmarks.loop_arms import ARMS
 from benchmarks.loop_databases import Databases
-from benchmarks.loop_pieces import TOLD, WARM_UP, Piece
+from benchmarks.loop_pieces import HTTP, TOLD, WARM_UP, Piece
+from benchmarks.report import revision
 
 
 def main(arguments: list[str]) -> int:
@@ -46,10 +48,16 @@ class _Play:
             return
         self._restore()
         arm = ARMS[self._piece.arm]
-        from benchmarks.loop_rounds import rounds  # noqa: PLC0415 - imports what Django must be set up for
+        from benchmarks.loop_programs import Programs  # noqa: PLC0415 - imports what Django must be set up for
+        from benchmarks.loop_rounds import rounds  # noqa: PLC0415
 
-        for result in rounds(arm, self._piece, len(self._told)):
-            self._keep({**result, "seconds": self._seconds(), "peak_rss_mib": _peak_mib()})
+        programs = Programs(arm) if self._piece.over == HTTP else None
+        left = rounds(arm, self._piece, len(self._told), programs)
+        while len(self._told) < self._piece.rounds:
+            # Between rounds nobody is connected to the database, so that it can be copied.
+            with nullcontext() if programs is None else programs.running():
+                result = next(left)
+            self._keep({**result, "seconds": self._seconds(), "peak_rss_mib": _peak_mib(), "revision": revision()})
         self._databases.drop(self._kept(len(self._told)))
         self._databases.drop(self._work)
         for name in ("artefacts", "cache", "run", "unshown.npz"):
@@ -99,7 +107,7 @@ class _Play:
         print(f"{self._piece.name}: {_in_words(result)}", file=sys.stderr, flush=True)
 
     def _kept(self, number: int) -> str:
-        return _kept_name(self._piece, self._piece.arm, number)
+        return _kept_name(self._piece, self._piece.key, number)
 
     def _seconds(self) -> float:
         """Since the last time."""
@@ -107,8 +115,8 @@ class _Play:
         return round(self._began_s - began_s, 2)
 
 
-def _kept_name(piece: Piece, arm: str, number: int) -> str:
-    return f"{piece.folder.parent.name}-{piece.folder.name}-{arm}-{number}"
+def _kept_name(piece: Piece, key: str, number: int) -> str:
+    return f"{piece.folder.parent.name}-{piece.folder.name}-{key}-{number}"
 
 
 def _remove(path: Path) -> None:

@@ -13,7 +13,7 @@ from benchmarks.loop_claims import findings
 from benchmarks.loop_curves import page_part
 from benchmarks.loop_pictures import write_pictures
 from benchmarks.loop_pieces import CONTROL, WARM_UP, Piece
-from benchmarks.loop_results import LoopResults
+from benchmarks.loop_results import LoopResults, results_file
 from benchmarks.loop_statistics import late, normalised, over_seeds
 from benchmarks.loop_tables import arms_table, control_table
 from benchmarks.report import Goal, Report, at_least, at_most, revision
@@ -29,7 +29,7 @@ def report(plan: Sequence[Piece], *, small: bool, folder: Path | None) -> Report
         map(_told, arms), rounds=max(piece.rounds for piece in arms), control=_control(arms)
     )
     if folder is not None:
-        results.write(folder / f"results-{results.world}.json", beside=page_part(results))
+        results.write(results_file(folder, results.world), beside=page_part(results))
         write_pictures(results, folder)
     values = {**results.as_json(), "minutes_of_work": round(_minutes(plan), 2)}
     values["claims"] = [_finding(one) for one in findings(results)]
@@ -39,8 +39,10 @@ def report(plan: Sequence[Piece], *, small: bool, folder: Path | None) -> Report
 
 def _told(piece: Piece) -> dict[str, Any]:
     world = Path(piece.world).stem
-    said = {"world": world, "readers": piece.readers, "items": piece.items, "revision": revision()}
-    return said | {"arm": piece.arm, "seed": piece.seed, "rounds": piece.told()}
+    rounds = piece.told()
+    played_with = {str(one["revision"]) for one in rounds if one.get("revision")} or {revision()}
+    said = {"world": world, "readers": piece.readers, "items": piece.items, "revision": ", ".join(played_with)}
+    return said | {"arm": piece.arm, "seed": piece.seed, "rounds": rounds}
 
 
 def _control(arms: Sequence[Piece]) -> dict[str, dict[int, float]]:

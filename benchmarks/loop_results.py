@@ -38,6 +38,11 @@ share of the best one that there could have been.
 """
 
 
+def results_file(folder: Path, world: str) -> Path:
+    """world: by name or by its file."""
+    return folder / f"results-{Path(world).stem}.json"
+
+
 class LoopResultsError(ValueError):
     """These are no results of the loop. Its text says where and why."""
 
@@ -125,7 +130,7 @@ class LoopResults:
                 raise LoopResultsError(f"Arm {arm} with seed {seed} is in two pieces.")
             arms[arm][seed] = _required(piece, "rounds", f"The piece of arm {arm} with seed {seed}")
         said: dict[str, Any] = {name: _alike(pieces, name) for name in ("world", "readers", "items")}
-        revisions = {str(piece["revision"]) for piece in pieces if piece.get("revision")}
+        revisions = {one for piece in pieces for one in str(piece.get("revision") or "").split(", ") if one}
         return cls.of_json(
             {
                 **said,

@@ -16,9 +16,12 @@ from django.core.cache import cache
 from django.core.management import call_command
 
 from benchmarks.loop_arms import ARMS, Arm, Named
-from benchmarks.loop_control import LOG_OF, control
+from benchmarks.loop_control import control
+from benchmarks.loop_http import SiteOverHttp
+from benchmarks.loop_in_process import SiteInProcess
 from benchmarks.loop_measures import TruthOfSite, measure
-from benchmarks.loop_pieces import CONTROL, Piece
+from benchmarks.loop_pieces import CONTROL, LOG_OF, Piece
+from benchmarks.loop_programs import Programs
 from benchmarks.loop_site import BEGAN, DAY, ArmSite
 from benchmarks.loop_sources import POPULAR, Unshown
 from benchmarks.loop_training import go_live, learn, popularity_of
@@ -70,10 +73,13 @@ def warm_up(piece: Piece) -> dict[str, Any]:
     }
 
 
-def rounds(arm: Arm, piece: Piece, finished: int) -> Iterator[dict[str, Any]]:
-    """What is left of them, one by one; when the next is asked for, this one must be kept."""
+def rounds(arm: Arm, piece: Piece, finished: int, programs: Programs | None = None) -> Iterator[dict[str, Any]]:
+    """What is left of them, one by one; when the next is asked for, this one must be kept.
+
+    programs: of an arm that is played over HTTP. They run whenever a round is asked for.
+    """
     cache.clear()
-    site = _site(piece, arm)
+    site = _site(piece, arm, programs)
     began = BEGAN + WARM_UP_DAYS * DAY
     _begin(site, arm, piece, finished)
     run = _run(piece, site)
@@ -95,15 +101,7 @@ def rounds(arm: Arm, piece: Piece, finished: int) -> Iterator[dict[str, Any]]:
             found = control(site, site.unshown, last, since=began, now=since, until=until)
             (piece.own / CONTROL).write_text(json.dumps(found))
         if arm.trains:
-            learned = learn(
-                arm,
-                seed=piece.seed,
-                number=number,
-                since=began,
-                now=until,
-                folder=piece.own / "files",
-                unshown=site.unshown or Unshown(),
-            )
+            learned = site.learn(number=number, since=began, now=until)
             if learned.log_prior is not None:
                 site.priors[learned.release.pk] = learned.log_prior
             result |= learned.report
@@ -118,13 +116,12 @@ def _begin(site: ArmSite, arm: Arm, piece: Piece, finished: int) -> None:
     if site.unshown is not None:
         site.unshown.load(piece.own / UNSHOWN_FILE)
     if not finished:
-        own = piece.own / "files"
         if arm.named is Named.POPULARITY:
             popular = RankerArtefact(order=RetrievalOrder(FEATURE_SET, POPULAR))
             nothing = _knows_nothing(read_history(now=now).items)
-            go_live(nothing, popular, number=OWN_FIRST, now=now, folder=own)
+            go_live(nothing, popular, number=OWN_FIRST, now=now, folder=piece.own / "files")
         elif _has_own_towers(arm):
-            first = learn(arm, seed=piece.seed, number=OWN_FIRST, since=now, now=now, folder=own, unshown=Unshown())
+            first = site.learn(number=OWN_FIRST, since=now, now=now)
             if first.log_prior is not None:
                 site.priors[first.release.pk] = first.log_prior
     elif arm.prior:
@@ -144,11 +141,13 @@ def _prior_again(live: Release) -> np.ndarray:
     return popularity_of(history, load_release(live).stage.item_ids, live.retriever_until)
 
 
-def _site(piece: Piece, arm: Arm) -> ArmSite:
+def _site(piece: Piece, arm: Arm, programs: Programs | None = None) -> ArmSite:
     items = list(read_world(_world_of(piece)))
     truth = TruthOfSite.read(piece.seed, load_world(piece.world), items)
+    if programs is not None:
+        return SiteOverHttp(arm, truth, piece.own, programs=programs)
     kept = Unshown() if arm.needs_unshown or arm.key == LOG_OF else None
-    return ArmSite(arm, truth, piece.own, kept)
+    return SiteInProcess(arm, truth, piece.own, kept)
 
 
 def _run(piece: Piece, site: ArmSite) -> Run:

@@ -1,10 +1,9 @@
-"""The real site in this process for one arm: its own database, the arm's sources, and readers who ask it in
-simulated time. Needs Django to be set up."""
+"""The site of an arm, and readers who ask it in simulated time. Needs Django to be set up."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,73 +11,43 @@ from pathlib import Path
 import httpx
 import numpy as np
 from django.conf import settings
-from django.core.signals import request_finished, request_started
-from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections, connections
+from django.db import connections
 
-from benchmarks.loop_arms import Arm, Named
+from benchmarks.loop_arms import Arm
 from benchmarks.loop_measures import TruthOfSite
-from benchmarks.loop_sources import ArmShelf, Scored, Unshown, asks_of
+from benchmarks.loop_sources import Unshown
+from benchmarks.loop_training import Learned
 from recsite.management.commands.simulate import clock_key
-from recsite.releases.live import serve_from
-from recsite.releases.snapshots import take_source_snapshots
-from retrieval.candidates import Source
 from simulation.clocks import SignedClock
-from simulation.in_process import transport_to
 from simulation.readers import SimulatedReader, draw_reader
 
 COUNTED_EVERY = timedelta(hours=3)
 """Of simulated time: the snapshots that a job of the site takes every few minutes."""
-ADDRESS = "http://127.0.0.1"
+PATIENCE_S = 60
 
 
 @dataclass
-class Asking:
-    """Who asks: one request is made at a time. number: of the reader."""
-
-    number: int = -1
-
-
-class _As(httpx.BaseTransport):
-    """Says who asks, and passes on."""
-
-    def __init__(self, inner: httpx.BaseTransport, asking: Asking, number: int) -> None:
-        self._inner, self._asking, self._number = inner, asking, number
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self._asking.number = self._number
-        return self._inner.handle_request(request)
-
-
-@dataclass
-class ArmSite:
-    """One arm's site. shelf: what it serves from.  clients: of the readers, in their order."""
+class ArmSite(ABC):
+    """One arm's site, wherever it runs. folder: of its piece.  unshown: what its pages did not show, where that is
+    kept.  priors: as of `asks_of`.  clients: of the readers, in their order."""
 
     arm: Arm
     truth: TruthOfSite
     folder: Path
-    unshown: Unshown | None
+    unshown: Unshown | None = None
     priors: dict[int, np.ndarray] = field(default_factory=dict)
-    asking: Asking = field(default_factory=Asking)
     clients: list[httpx.Client] = field(default_factory=list)
     _next_count: datetime | None = None
     _readers: list[SimulatedReader] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.shelf = ArmShelf(asks_of(self.arm, self._scored(), self.priors), self.unshown)
-        serve_from(self.shelf)
-        # Requests come one after the other from this thread: its connection is not asked at each whether it is well.
-        for signal in (request_started, request_finished):
-            signal.disconnect(close_old_connections)
-        self._transport = transport_to(get_wsgi_application())
         self._plain = SignedClock(clock_key())
 
     # --- what `simulation.run.Run` wants ---
 
     def connect(self) -> httpx.Client:
         """Of the next reader."""
-        transport = _As(self._transport, self.asking, len(self.clients))
-        client = httpx.Client(transport=transport, base_url=ADDRESS, timeout=60)
+        client = self._client()
         self.clients.append(client)
         return client
 
@@ -91,22 +60,18 @@ class ArmSite:
     # --- what a round wants ---
 
     def count(self, moment: datetime) -> None:
-        """Take the snapshots of this moment, and serve with them."""
-        take_source_snapshots(now=moment)
-        self.look(moment)
+        """Take the snapshots of this moment, and serve with them and with what is live now. Raises RuntimeError where
+        that cannot be."""
+        self._count(moment)
         self._next_count = moment + COUNTED_EVERY
 
-    def look(self, moment: datetime) -> None:
-        """Serve with what is live now. Raises RuntimeError where that cannot be."""
-        self.shelf.refresh(now=moment)
-        if self.shelf.trouble:
-            raise RuntimeError(f"The site cannot serve with its release: {self.shelf.trouble}")
+    @abstractmethod
+    def learn(self, *, number: int, since: datetime, now: datetime) -> Learned:
+        """As `benchmarks.loop_training.learn`, for this arm."""
 
+    @abstractmethod
     def keep_all(self) -> Unshown:
-        """From now on every candidate of every page, apart from what was kept before."""
-        everything = Unshown(most=None)
-        self.shelf.keep_in(everything)
-        return everything
+        """From now on every candidate of every page, apart from what was kept before; nothing where nothing is kept."""
 
     def reader_of(self) -> dict[uuid.UUID, SimulatedReader]:
         """By the public id in their cookie, those who have been there."""
@@ -122,19 +87,14 @@ class ArmSite:
             self._readers.append(draw_reader(self.truth.seed, len(self._readers)))
         return self._readers[number]
 
-    def _scored(self) -> Source | None:
-        """The ends of the scale."""
-        scores: dict[Named, Callable[[datetime], np.ndarray]] = {Named.TRUTH: self._true, Named.RANDOM: self._random}
-        if self.arm.named not in scores:
-            return None
-        return Scored(self.truth.item_ids, self.truth.published_s, scores[self.arm.named])
+    # --- wherever it runs ---
 
-    def _true(self, moment: datetime) -> np.ndarray:
-        return self.truth.utilities(self.reader(self.asking.number), day_of(moment))
+    @abstractmethod
+    def _client(self) -> httpx.Client:
+        """Of the reader whose number is that of those before."""
 
-    def _random(self, moment: datetime) -> np.ndarray:
-        rng = np.random.default_rng([self.truth.seed, self.asking.number, round(moment.timestamp() * 1e6)])
-        return rng.random(len(self.truth.items))
+    @abstractmethod
+    def _count(self, moment: datetime) -> None: ...
 
 
 BEGAN = datetime.fromisoformat("2026-03-02T00:00:00+00:00")

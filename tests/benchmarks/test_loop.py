@@ -13,11 +13,11 @@ from benchmarks.loop_results import LoopResults
 from benchmarks.report import Report
 
 
-def arguments(folder: Path, *more: str) -> argparse.Namespace:
+def arguments(folder: Path, *more: str, arms: tuple[str, ...] = ("random", "b")) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--small", action="store_true")
     loop.add_arguments(parser)
-    sizes = ["--readers", "6", "--items", "150", "--rounds", "1", "--seeds", "1", "--arms", "random", "b"]
+    sizes = ["--readers", "6", "--items", "150", "--rounds", "1", "--seeds", "1", "--arms", *arms]
     return parser.parse_args(["--small", "--resume", str(folder / "kept"), *sizes, *more])
 
 
@@ -44,3 +44,14 @@ def test_what_is_finished_is_not_played_again(played: tuple[Path, Report]) -> No
     again = loop.run(arguments(folder))
     assert json.dumps(again.results["arms"]) == json.dumps(report.results["arms"])
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_what_a_results_file_has_is_not_played_again_on_another_machine(
+    played: tuple[Path, Report], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, report = played
+    monkeypatch.setattr(loop, "_servers", lambda *_: pytest.fail("there is something to be played"))
+    arms = arguments(tmp_path, "--write", str(folder / "written"), arms=("b",))
+    again = loop.run(arms)
+    assert again.results["arms"] == report.results["arms"]
+    assert set(LoopResults.read(folder / "written" / "results-default.json").arms) == {"random", "b"}

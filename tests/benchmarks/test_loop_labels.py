@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,22 @@ def test_half_of_the_others_are_those_that_were_viewed_where_both_are_asked_for(
     rows = with_unshown(log_of(visits, ITEMS[:5]), pages_of(visits, [11, 12, 13]), never, viewed=0.5, seed=1)
     assert int((rows.features[:, 0] == -1).sum()) == 2
     assert rows.visit_sizes.tolist() == [5]
+
+
+@pytest.mark.parametrize("viewed", [0.0, 0.5])
+def test_what_is_drawn_does_not_go_by_ids_of_visits_which_are_random(viewed: float) -> None:
+    one = wide(SIZES, LABELS)
+    ids = np.arange(11, 40)
+    features = np.repeat(ids[:, None], len(FEATURE_SET), axis=1).astype(np.float32)
+    of_page = dict.fromkeys(pages_of(one, []), (ids, features))
+    found = []
+    for other in range(5):
+        ids_of_visits = one.visit_ids + 977 * other
+        visits = replace(one, visit_ids=ids_of_visits)
+        like = take_rows(visits, np.array([True, True, False, False, True, False, False]))
+        unshown = with_unshown(log_of(visits, ITEMS), of_page, never, viewed=viewed, seed=1)
+        found.append((unshown.features.tolist(), as_many_negatives(visits, like, seed=1).features.tolist()))
+    assert found == found[:1] * 5
 
 
 def test_negatives_of_all_that_was_served_are_no_more_than_were_viewed() -> None:
