@@ -274,4 +274,7 @@ class Browser:
 
 
 def _page(response: httpx.Response) -> Page:
-    return Page(response.url.raw_path.decode(), response.text)
+    url = response.url
+    if "s" in url.params:  # reporting.js takes the token of a card out of the address
+        url = url.copy_remove_param("s")
+    return Page(url.raw_path.decode(), response.text)
