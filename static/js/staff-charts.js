@@ -76,12 +76,12 @@ function plan(chart, place) {
     legend: { show: false },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     cursor: { drag: { x: false, y: false } },
-    scales: { x: { time: chart.inTime, range: barRange(chart) }, y: { range: (_plot, low, high) => fromZero(low, high) } },
+    scales: { x: { time: chart.inTime, range: placesAcross(chart) }, y: { range: (_plot, low, high) => fromZero(low, high) } },
     axes: [
       { ...text, ...grid, ...namedPlaces(chart, leaning) },
-      { ...text, ...grid, size: VALUES_SIZE, values: (_plot, ticks) => ticks.map((tick) => written(tick, chart.unit, ticks)) },
+      { ...text, ...grid, ...wholeSteps(chart), size: VALUES_SIZE, values: (_plot, ticks) => ticks.map((tick) => written(tick, chart.unit, ticks)) },
     ],
-    hooks: { draw: [(plot) => drawLabels(plot, chart, colours)] },
+    hooks: { draw: [(plot) => drawLabels(plot, chart, colours), (plot) => tellAxis(plot, place)] },
   };
   return { options, data };
 }
@@ -92,9 +92,16 @@ function fromZero(low, high) {
   return [bottom, high > bottom ? high + (high - bottom) * 0.06 : bottom + 1];
 }
 
-function barRange(chart) {
-  if (chart.inTime) return (_plot, low, high) => (low === high ? [low - DAY_S, high + DAY_S] : [low, high]);
-  return [-0.6, chart.x.length - 0.4];
+// A single moment stands amid two days: uPlot would give it years.
+function placesAcross(chart) {
+  if (!chart.inTime) return [-0.6, chart.x.length - 0.4];
+  const [moment] = chart.x;
+  return chart.x.length === 1 ? [moment - DAY_S, moment + DAY_S] : (_plot, low, high) => [low, high];
+}
+
+function wholeSteps(chart) {
+  if (chart.unit !== "count") return {};
+  return { incrs: Array.from({ length: 12 }, (_unused, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat() };
 }
 
 // The site's pages tell times in UTC, so charts do too, whatever zone the browser is in.
@@ -133,6 +140,11 @@ function rightRoom(chart) {
   return Math.min(160, 16 + 7 * longest);
 }
 
+// A canvas can only be looked at: this is what tests read.
+function tellAxis(plot, place) {
+  place.dataset.axis = `${plot.scales.x.min} ${plot.scales.x.max}`;
+}
+
 // Each line's name stands at its end, moved apart where two would lie on each other.
 function drawLabels(plot, chart, colours) {
   if (chart.kind === "bars" && chart.series.length === 1) return;
@@ -153,6 +165,11 @@ function drawLabels(plot, chart, colours) {
   shown.forEach((label, index) => {
     if (index) label.y = Math.max(label.y, shown[index - 1].y + line);
   });
+  let lowest = plot.bbox.top + plot.bbox.height;
+  for (const label of [...shown].reverse()) {
+    label.y = Math.min(label.y, lowest);
+    lowest = label.y - line;
+  }
   const { ctx } = plot;
   ctx.save();
   ctx.font = `${12 * ratio}px ${colours.font}`;

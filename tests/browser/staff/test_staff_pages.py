@@ -7,7 +7,7 @@ import io
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.accessibility import findings, sideways
 from tests.browser.site import Site
@@ -15,6 +15,7 @@ from tests.browser.staff.addresses import MOST_SHOWN, PAGES, RELEASE, SLATE, add
 from tests.browser.staff.conftest import SignedIn
 from tests.browser.staff.planting import HELPER
 
+DAY_S = 86_400
 FEWER_ALIKE = """() => {
   for (const body of document.querySelectorAll("tbody")) [...body.rows].slice(3).forEach((row) => row.remove());
   [...document.querySelectorAll(".funnel-item")].slice(3).forEach((item) => item.remove());
@@ -45,6 +46,27 @@ def test_every_page_is_accessible_fits_its_window_and_draws_its_charts(
         page.evaluate(FEWER_ALIKE)
         found[name] = [*findings(page), *([f"{too_wide} px too wide"] if too_wide else [])]
     assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+def test_a_chart_of_a_single_moment_shows_the_days_about_it(signed_in: SignedIn, site: Site) -> None:
+    page = signed_in()
+    moments: list[int] = []
+
+    def only_the_last(route: Route) -> None:
+        chart = route.fetch().json()
+        if chart["inTime"]:
+            chart["x"] = chart["x"][-1:]
+            for series in chart["series"]:
+                series |= {name: series[name][-1:] for name in ("values", "lower", "upper")}
+            moments.append(round(chart["x"][0]))
+        route.fulfill(json=chart)
+
+    page.route(re.compile("[?&]json="), only_the_last)
+    page.goto(address("item", site))
+    first = page.locator("[data-chart]").first
+    expect(first).to_have_attribute("data-axis", re.compile(r"\d+ \d+"))
+    axis = [float(end) for end in str(first.get_attribute("data-axis")).split()]
+    assert axis == [moments[0] - DAY_S, moments[0] + DAY_S]
 
 
 def test_every_page_fits_a_phone(signed_in: SignedIn, site: Site) -> None:
