@@ -33,6 +33,9 @@ DISLIKED_SHARE = 1 / 3
 CONCENTRATED = 0.01
 """Of the catalogue, the items that are shown most."""
 
+Logged = tuple[uuid.UUID, uuid.UUID, list[int], list[int]]
+"""A first page: slate, its reader's public id, items, branches."""
+
 _EXPLORED = (int(Slate.Branch.POOL), int(Slate.Branch.OUTSIDE))
 
 
@@ -134,12 +137,14 @@ def _regret(
     truth: TruthOfSite, pages: Sequence[Told], readers: Mapping[str, SimulatedReader], day: int, until: datetime
 ) -> float | None:
     """1 less the share of the best first page that there could have been, of items that are out and can be read."""
-    is_out = truth.published_s < until.timestamp()
-    best = {}
-    for key in {one.reader for one in pages}:
-        found = np.where(is_out, truth.utilities(readers[key], day), 0.0)
-        best[key] = float(np.sort(found)[-FIRST:].mean())
+    best = {key: _best(truth, readers[key], day, until) for key in {one.reader for one in pages}}
     return _mean([1 - float(np.mean(one.utilities)) / best[one.reader] for one in pages])
+
+
+def _best(truth: TruthOfSite, reader: SimulatedReader, day: int, until: datetime) -> float:
+    """Mean utility of the first slots of the best page that there could have been."""
+    found = np.where(truth.published_s < until.timestamp(), truth.utilities(reader, day), 0.0)
+    return float(np.sort(found)[-FIRST:].mean())
 
 
 def _of_slots(
@@ -177,7 +182,34 @@ def _of_slots(
     measured["cold_share"] = float((truth.published_s[rows] > (since - COLD).timestamp()).mean())
     measured["overlap"] = _overlap([items for _, _, items, _ in pages])
     measured["disliked_candidates"] = _disliked(truth, reader_of, pages, unions, day)
-    return measured
+    return measured | _whose_regret(truth, reader_of, pages, unions, day=day, until=until)
+
+
+def _whose_regret(
+    truth: TruthOfSite,
+    reader_of: Mapping[uuid.UUID, SimulatedReader],
+    pages: Sequence[Logged],
+    unions: Mapping[uuid.UUID, Sequence[int] | None],
+    *,
+    day: int,
+    until: datetime,
+) -> dict[str, float | None]:
+    """A page's regret in two parts: what the best of its candidates lack to the best page that there could have been,
+    and what its first slots lack to those."""
+    retrieval, order = [], []
+    best: dict[str, float] = {}
+    for pk, public_id, items, _ in pages:
+        union, reader = unions.get(pk), reader_of.get(public_id)
+        if not union or reader is None:
+            continue
+        if reader.key not in best:
+            best[reader.key] = _best(truth, reader, day, until)
+        of_items = truth.utilities(reader, day)
+        reached = float(np.sort(of_items[truth.rows(np.array(union, np.int64))])[-FIRST:].mean())
+        shown = float(of_items[truth.rows(np.array(items[:FIRST], np.int64))].mean())
+        retrieval.append(1 - reached / best[reader.key])
+        order.append((reached - shown) / best[reader.key])
+    return {"retrieval_regret": _mean(retrieval), "order_regret": _mean(order)}
 
 
 def _overlap(pages: Sequence[Sequence[int]]) -> float | None:
@@ -189,7 +221,7 @@ def _overlap(pages: Sequence[Sequence[int]]) -> float | None:
 def _disliked(
     truth: TruthOfSite,
     reader_of: Mapping[uuid.UUID, SimulatedReader],
-    pages: Sequence[tuple[uuid.UUID, uuid.UUID, list[int], list[int]]],
+    pages: Sequence[Logged],
     unions: Mapping[uuid.UUID, Sequence[int] | None],
     day: int,
 ) -> float | None:

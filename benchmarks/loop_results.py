@@ -26,6 +26,8 @@ MEASURES = (
     "bait_candidates_lift",
     "disliked_candidates",
     "regret",
+    "retrieval_regret",
+    "order_regret",
     "coverage",
     "overlap",
     "concentration",
@@ -34,7 +36,8 @@ MEASURES = (
 """Of a round, beside its utility; each may be missing or null.
 
 Rates and shares are from 0 to 1. A lift is a share over the share in the catalogue. regret: of a first page, 1 less the
-share of the best one that there could have been.
+share of the best one that there could have been.  retrieval_regret, order_regret: its parts, as the ten best of the
+page's candidates stand between.
 """
 
 

@@ -34,6 +34,8 @@ ARMS_HEADER = (
     "worlds",
     "regret",
     "regret of a page",
+    "of retrieval",
+    "of the order",
     "clicked",
     "dismissed",
     "look-alikes: slots",
@@ -98,7 +100,9 @@ def _arm(results: LoopResults, key: str, noise: float | None) -> Sequence[str]:
         _level(utility),
         "0" if utility is None else str(utility.seeds),
         UNKNOWN if utility is None else f"{1 - utility.mean:.3f}",
-        mean("regret", lambda value: f"{value:.3f}"),
+        mean("regret", _regret),
+        mean("retrieval_regret", _regret),
+        mean("order_regret", _regret),
         mean("click_rate", _percent),
         mean("dismiss_rate", _percent),
         mean("look_alike_lift", _lift),
@@ -143,6 +147,10 @@ def _change(found: Estimate | None) -> str:
     if found is None or found.low is None or found.high is None:
         return UNKNOWN
     return f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
+
+
+def _regret(value: float) -> str:
+    return f"{value:.3f}"
 
 
 def _percent(value: float) -> str:

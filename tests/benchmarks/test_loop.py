@@ -38,6 +38,14 @@ def test_every_arm_is_measured_against_the_truth_and_written_down(played: tuple[
     assert list((folder / "written").glob("*.svg"))
 
 
+def test_regret_has_a_part_of_retrieval_and_a_part_of_the_order(played: tuple[Path, Report]) -> None:
+    results = LoopResults.read(played[0] / "written" / "results-default.json")
+    for arm in results.arms:
+        parts = [results.measured(arm, name)[0, 0] for name in ("retrieval_regret", "order_regret")]
+        assert min(parts) > 0
+        assert sum(parts) == pytest.approx(results.measured(arm, "regret")[0, 0], abs=0.05)
+
+
 def test_what_is_finished_is_not_played_again(played: tuple[Path, Report]) -> None:
     folder, report = played
     before = {path: path.stat().st_mtime_ns for path in (folder / "kept").rglob("rounds.json")}
