@@ -16,7 +16,7 @@ import numpy as np
 from catalog.models import Item
 from feedback.models import Slate, SlateDetail
 from feedback.surfaces import Surface
-from feedback.uuid7 import first_uuid7
+from feedback.uuid7 import first_uuid7, time_of_uuid7
 from simulation.behaviour import match_of
 from simulation.judgement import utilities
 from simulation.minds import tastes_on
@@ -182,7 +182,31 @@ def _of_slots(
     measured["cold_share"] = float((truth.published_s[rows] > (since - COLD).timestamp()).mean())
     measured["overlap"] = _overlap([items for _, _, items, _ in pages])
     measured["disliked_candidates"] = _disliked(truth, reader_of, pages, unions, day)
+    measured |= _delay(truth, since=since, until=until)
     return measured | _whose_regret(truth, reader_of, pages, unions, day=day, until=until)
+
+
+def _delay(truth: TruthOfSite, *, since: datetime, until: datetime) -> dict[str, float | None]:
+    """Of the items that came out on the day before: how long until the first page of anybody's feed had them, the
+    median in days, and the share that had been on none when this day was over."""
+    came_out_s = {
+        int(item): published_s
+        for item, published_s in zip(truth.item_ids, truth.published_s, strict=True)
+        if (since - timedelta(days=1)).timestamp() <= published_s < since.timestamp()
+    }
+    if not came_out_s:
+        return {}
+    ids = {"id__gte": first_uuid7(since - timedelta(days=1)), "id__lt": first_uuid7(until)}
+    slates = Slate.objects.filter(**ids, surface=Surface.HOME, first_position=0).order_by("pk")
+    first_s: dict[int, float] = {}
+    for pk, items in slates.values_list("pk", "items"):
+        for item in came_out_s.keys() & set(items):
+            first_s.setdefault(item, time_of_uuid7(pk).timestamp())
+    delays = [(first_s[item] - came_out_s[item]) / timedelta(days=1).total_seconds() for item in first_s]
+    return {
+        "cold_delay_days": float(np.median(delays)) if delays else None,
+        "cold_never": 1 - len(first_s) / len(came_out_s),
+    }
 
 
 def _whose_regret(

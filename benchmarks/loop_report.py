@@ -86,5 +86,5 @@ def _finding(one: Any) -> dict[str, Any]:
         "claim": one.claim.sentence,
         "arms": one.claim.name,
         "verdict": one.verdict,
-        **({} if difference is None else {name: getattr(difference, name) for name in ("mean", "lower", "upper")}),
+        **({} if difference is None else {name: getattr(difference, name) for name in ("mean", "low", "high")}),
     }

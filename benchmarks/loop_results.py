@@ -32,12 +32,19 @@ MEASURES = (
     "overlap",
     "concentration",
     "cold_share",
+    "cold_delay_days",
+    "cold_never",
+    "gate_promotes",
+    "gate_difference",
+    "gate_lower",
+    "true_change",
 )
 """Of a round, beside its utility; each may be missing or null.
 
 Rates and shares are from 0 to 1. A lift is a share over the share in the catalogue. regret: of a first page, 1 less the
 share of the best one that there could have been.  retrieval_regret, order_regret: its parts, as the ten best of the
-page's candidates stand between.
+page's candidates stand between.  cold_delay_days, cold_never: of items that came out the day before.
+gate_*, true_change: as in `loop_gate.gate_of_day`.
 """
 
 

@@ -17,6 +17,7 @@ from django.core.management import call_command
 
 from benchmarks.loop_arms import ARMS, Arm, Named
 from benchmarks.loop_control import control
+from benchmarks.loop_gate import gate_of_day
 from benchmarks.loop_http import SiteOverHttp
 from benchmarks.loop_in_process import SiteInProcess
 from benchmarks.loop_measures import TruthOfSite, measure
@@ -100,6 +101,8 @@ def rounds(arm: Arm, piece: Piece, finished: int, programs: Programs | None = No
         if is_control and site.unshown is not None:
             found = control(site, site.unshown, last, since=began, now=since, until=until)
             (piece.own / CONTROL).write_text(json.dumps(found))
+        if arm.trains and not arm.prior and number > 1:  # the first day's has nothing before it
+            result |= gate_of_day(site.truth, site.reader_of(), day=day, since=since, until=until)
         if arm.trains:
             learned = site.learn(number=number, since=began, now=until)
             if learned.log_prior is not None:

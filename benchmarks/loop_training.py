@@ -74,11 +74,16 @@ def learn(
 
 
 def go_live(fitted: FittedStage, ranker: RankerArtefact, *, number: int, now: datetime, folder: Path) -> Release:
-    """Through the store and the registry, as every release; files of those before it are not needed any more."""
+    """Through the store and the registry, as every release.
+
+    Of those before it the one that it replaces is kept, to be compared with; files of older ones are not needed any
+    more.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     files = store()
-    before = {name for pair in Release.objects.values_list("retriever", "ranker") for name in pair}
+    older = Release.objects.exclude(state=Release.State.LIVE)
+    before = {name for pair in older.values_list("retriever", "ranker") for name in pair}
     release = publish(
         write_stage(fitted, folder, run=number),
         write_ranker(ranker, folder, run=number),

@@ -13,7 +13,7 @@ import numpy as np
 from ranking.artefact import RankerArtefact
 from ranking.order import RetrievalOrder
 from recsite.funnel.sources import FEATURE_SET
-from recsite.training.asking import FunnelInTime, asked, of_drawn_readers
+from recsite.training.asking import FunnelAt, FunnelInTime, asked, of_drawn_readers
 from recsite.training.evaluation import (
     ALL,
     FEED,
@@ -72,7 +72,7 @@ class Measuring:
         """What orders are judged by, in words."""
         return "viewed visits" if self._logged is not None else "the funnel's answers"
 
-    def funnel_at(self, one: Contender) -> FunnelInTime:
+    def funnel_at(self, one: Contender) -> FunnelAt:
         return FunnelInTime(one.stage, one.ranker, self._catalogues)
 
     def window(self) -> Window:
