@@ -48,6 +48,8 @@ class Arm:
     log_q, prior: strength of the correction while training, and of the popularity prior when serving.
     exploration: share of slots.
     noise: added to the seeds of its trainings: the same world, other luck.
+    gated: a release learns until the day begins, and goes live after it only if the site's gate promotes it on that
+    day's log.
     """
 
     key: str
@@ -62,6 +64,7 @@ class Arm:
     prior: float = 0.0
     exploration: float = 0.02
     noise: int = 0
+    gated: bool = False
 
     @property
     def trains(self) -> bool:
@@ -92,6 +95,7 @@ _ARMS = (
             impression_features=False),
     _D,
     _like_d("aa", "d once more, with other luck", noise=1_000),
+    _like_d("gated", "d whose releases go live only if the gate promotes them", gated=True),
     _like_d("h", "d with candidates that were not shown among the negatives", labels=Labels.BOTH),
     _like_d("i", "d with anything served and not chosen as a negative", labels=Labels.SERVED),
     _like_d("s", "d with negatives above the last choice alone", labels=Labels.ABOVE),

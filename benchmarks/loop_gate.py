@@ -1,4 +1,5 @@
-"""What the site's gate says of an arm's releases, beside what is true of them. Needs Django to be set up.
+"""What the site's gate says of an arm's releases, beside what is true of them; and an arm that heeds it. Needs Django
+to be set up.
 
 Recorded of every day from the second on: the release that served it against the one that had served the day before,
 on that day's log, which neither has learned from. Nothing that an arm serves or learns depends on it. A site judges a
@@ -10,14 +11,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.loop_arms import Arm
 from benchmarks.loop_measures import FIRST, TruthOfSite
-from benchmarks.loop_sources import ArmFunnel
+from benchmarks.loop_sources import ArmFunnel, Unshown
 from benchmarks.loop_sources import First as FirstOf
+from benchmarks.loop_training import Learned as LearnedByArm
+from benchmarks.loop_training import go_live, train_order, train_towers
 from catalog.models import Reader
+from ranking.order import RetrievalOrder
 from recsite.funnel.funnel import Funnel
 from recsite.models import Release
 from recsite.releases.loading import load_release
@@ -34,7 +40,7 @@ from simulation.readers import SimulatedReader
 LIVE = "live"
 QUESTIONS = 150
 """Moments of the day at which both are asked, and visits on which their orders are judged."""
-LIMITS = Limits(readers=100, positives=300, unprompted=30, between_rerankers=timedelta())
+LIMITS = Limits(readers=50, positives=200, unprompted=10, between_rerankers=timedelta())
 """Of a site with 300 readers, of whom some 200 come in a day; what may be lost is as everywhere."""
 
 
@@ -60,6 +66,47 @@ def gate_of_day(
         return _compared(*pair, history, truth, reader_of, day=day, since=since, until=until)
     except NothingToMeasure as nothing:
         return {"gate_says": str(nothing)}
+
+
+def learn_behind_gate(
+    arm: Arm,
+    *,
+    seed: int,
+    number: int,
+    since: datetime,
+    day_began: datetime,
+    now: datetime,
+    folder: Path,
+    unshown: Unshown,
+) -> LearnedByArm:
+    """One training on what happened until `day_began`. It goes live if the gate promotes it on the day that followed;
+    else the live release stays. Otherwise as `benchmarks.loop_training.learn`."""
+    history = read_history(now=now)
+    fitted = train_towers(arm, history, day_began, number=number, seed=seed)
+    ranker = train_order(arm, history, unshown, seed=seed, since=since, now=day_began)
+    live = Release.objects.get(state=Release.State.LIVE)
+    candidate = Contender(CANDIDATE, fitted.ready(), ranker)
+    verdict = _verdict(history, candidate, live, since=day_began, until=now)
+    is_promoted = verdict is not None and verdict.outcome == Outcome.PROMOTE
+    release = go_live(fitted, ranker, number=number, now=now, folder=folder) if is_promoted else live
+    report = {
+        "positives": len(history.before(day_began)),
+        "reranked": not isinstance(ranker.order, RetrievalOrder),
+        "promoted": is_promoted,
+        "candidate_says": "Nothing could be measured." if verdict is None else verdict.why,
+    }
+    return LearnedByArm(release, None, report)
+
+
+def _verdict(
+    history: History, candidate: Contender, live: Release, *, since: datetime, until: datetime
+) -> Verdict | None:
+    learned = _learned(history, live.retriever_until)
+    try:
+        measuring = ArmMeasuring(history, since=since, until=until)
+        return judged(measuring, candidate, _contender(LIVE, live), older_learned=learned)[0]
+    except NothingToMeasure:
+        return None
 
 
 def _served(since: datetime) -> tuple[Release, Release] | None:

@@ -13,7 +13,8 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 
 from benchmarks.loop_arms import Named
-from benchmarks.loop_site import PATIENCE_S, ArmSite, day_of
+from benchmarks.loop_gate import learn_behind_gate
+from benchmarks.loop_site import DAY, PATIENCE_S, ArmSite, day_of
 from benchmarks.loop_sources import ArmShelf, Scored, Unshown, asks_of
 from benchmarks.loop_training import Learned, learn
 from recsite.releases.live import serve_from
@@ -64,6 +65,17 @@ class SiteInProcess(ArmSite):
             raise RuntimeError(f"The site cannot serve with its release: {self.shelf.trouble}")
 
     def learn(self, *, number: int, since: datetime, now: datetime) -> Learned:
+        if self.arm.gated:
+            return learn_behind_gate(
+                self.arm,
+                seed=self.truth.seed,
+                number=number,
+                since=since,
+                day_began=now - DAY,
+                now=now,
+                folder=self.folder / "files",
+                unshown=self.unshown or Unshown(),
+            )
         return learn(
             self.arm,
             seed=self.truth.seed,

@@ -42,6 +42,8 @@ def _why_not(arm: Arm) -> str:
         return "the candidates that its pages did not show are kept in the memory of the site's process"
     if arm.prior:
         return "the priors of its releases are kept in the memory of the process that trains"
+    if arm.gated:
+        return "its releases are held against the gate where its rounds are played"
     return ""
 
 

@@ -135,7 +135,9 @@ def _begin(site: ArmSite, arm: Arm, piece: Piece, finished: int) -> None:
 def _has_own_towers(arm: Arm) -> bool:
     """Whether its towers learn otherwise than those of the warm-up's release."""
     plain = ARMS["b"]
-    same = replace(arm, key=plain.key, title=plain.title, labels=plain.labels, exploration=plain.exploration)
+    same = replace(
+        arm, key=plain.key, title=plain.title, labels=plain.labels, exploration=plain.exploration, gated=False
+    )
     return arm.trains and replace(same, impression_features=plain.impression_features) != plain
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,10 +34,19 @@ def test_from_the_second_day_on_the_gate_compares_a_release_with_the_one_before(
 
 def test_with_too_few_readers_the_gate_is_undecided_and_says_why(rounds: list[Mapping[str, Any]]) -> None:
     assert rounds[1]["gate_promotes"] is None
-    assert "readers with a history; 100 are needed" in rounds[1]["gate_says"]
+    assert "readers with a history; 50 are needed" in rounds[1]["gate_says"]
 
 
 def test_new_items_have_a_delay_or_were_never_shown(rounds: list[Mapping[str, Any]]) -> None:
     for one in rounds:
         assert 0 <= one["cold_never"] <= 1
         assert one["cold_never"] == 1 or 0 < one["cold_delay_days"] < 2
+
+
+def test_behind_the_gate_what_is_not_promoted_does_not_serve(tmp_path: Path) -> None:
+    """Two dozen readers are too few for it, so the release of the warm-up stays, and its order."""
+    loop.run(arguments(tmp_path, "--readers", "24", "--rounds", "2", arms=("gated", "b")))
+    told = {arm: json.loads(next(tmp_path.rglob(f"{arm}/rounds.json")).read_text()) for arm in ("gated", "b")}
+    assert [one["promoted"] for one in told["gated"]] == [False, False]
+    assert "readers with a history; 50 are needed" in told["gated"][-1]["candidate_says"]
+    assert told["gated"][0]["utility"] == told["b"][0]["utility"]

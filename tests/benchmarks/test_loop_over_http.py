@@ -61,7 +61,15 @@ def test_arms_that_need_one_process_are_refused_over_http_and_no_others(
         loop.run(arguments(tmp_path, "--over", "http", arms=tuple(ARMS)))
     assert ended.value.code == 2
     said = capsys.readouterr().err
-    assert set(re.findall(r"^  (\w+): ", said, re.MULTILINE)) == {"random", "oracle", "c0", "c1", "h", "p_prior"}
+    assert set(re.findall(r"^  (\w+): ", said, re.MULTILINE)) == {
+        "random",
+        "oracle",
+        "c0",
+        "c1",
+        "h",
+        "p_prior",
+        "gated",
+    }
     assert "--over process" in said
 
 
