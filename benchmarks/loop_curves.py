@@ -34,6 +34,7 @@ GROUPS = (
     Group("towers", "Impression negatives in the towers", ("d", "e01", "e", "e1", "e_late")),
     Group("alone", "Towers that learn from impressions alone", ("d", "b", "f", "fd")),
     Group("popularity", "Corrections for popularity", ("d", "p_none", "p_prior")),
+    Group("gate", "What the gate holds back", ("d", "gated")),
     Group("exploration", "How much is left to chance", ("d", "g0", "g5", "g10")),
 )
 
