@@ -315,4 +315,6 @@ def test_without_a_reason_the_made_up_readers_stay(staff: Client, settings: Sett
 
 def test_where_there_is_no_audience_nobody_is_offered_to_send_it_away(staff: Client, settings: Settings) -> None:
     settings.AUDIENCE = 0
-    assert "made-up readers" not in page(staff).content.decode()
+    shown = page(staff).content.decode()
+    assert reverse("staff:switch_audience") not in shown
+    assert "the made-up readers" not in shown
