@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from benchmarks.retrieval_protocols import Queries, Scorer, Split
 from benchmarks.retrieval_ratings import Ratings
@@ -114,13 +115,14 @@ def fit_others(dataset: Ratings, split: Split, seed: int) -> tuple[Source, ...]:
 
 @lru_cache(maxsize=1)  # by identity: the union is asked for right after the towers alone, with the same split
 def trained(dataset: Ratings, split: Split, seed: int, config: TwoTowerConfig | None = None) -> RetrieverArtefact:
-    """One training on the rows of `split`, as the site does it."""
+    """One training on the rows of `split`, as the site does it; on one thread, as the peers."""
     chosen = config or config_for(split)
     readers = dataset.interactions.reader_ids[split.train_rows]
     config = replace(chosen, training=affordable(replace(chosen.training, seed=seed), readers))
     newest_s = dataset.interactions.times_s[split.train_rows[-1]]
     until = datetime.fromtimestamp(newest_s + 1, UTC)
-    return train_retriever(_positives(dataset, split, config), dataset.items, config, until=until)
+    with threadpool_limits(1):
+        return train_retriever(_positives(dataset, split, config), dataset.items, config, until=until)
 
 
 def affordable(training: TrainingConfig, reader_ids: np.ndarray) -> TrainingConfig:

@@ -358,6 +358,12 @@ TRAINING_SIZE = _raw("TRAINING_SIZE") or ("small" if DEMO else "full")
 if TRAINING_SIZE not in {"small", "full"}:
     raise _refuse("TRAINING_SIZE", TRAINING_SIZE, "small or full")
 
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+TRAINING_THREADS = _integer("TRAINING_THREADS", max(1, _CORES // 2), low=1, high=1024)
+"""Of torch and of matrix products, while a training runs. After each of its thousands of small steps its threads wait
+for each other; where somebody else has one of their cores, each of those waits lasts until they get it back."""
+
 GATE_READERS = _integer("GATE_READERS", 50 if DEMO else 300, low=1, high=1_000_000)
 GATE_POSITIVES = _integer("GATE_POSITIVES", 200 if DEMO else 1000, low=1, high=100_000_000)
 """So many readers with history and so many positives must lie in the window that a gate measures on."""

@@ -32,6 +32,10 @@ _environment_before = {
     if _CHOSEN_BY not in os.environ or name not in {_CHOSEN_BY, *_SERVICES, "VAR_DIR"}
 }
 
+for _library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    # Two processes of tests, each with as many threads as there are cores, wait for each other at every small step.
+    os.environ.setdefault(_library, "1")
+
 
 def environment_before() -> dict[str, str]:
     """The environment as it was before this plugin: for tests that start the whole site by itself."""

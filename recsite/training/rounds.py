@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Coalesce
+from threadpoolctl import threadpool_limits
 
 from feedback.models import Interaction
 from ranking.artefact import RankerArtefact
@@ -110,7 +111,10 @@ def retrain(
 def _round(
     kind: TrainingRun.Kind, task: Assignment, echo: Callable[[str], None], on_step: Callable[[StepDone], None]
 ) -> Round:
-    with training_run(kind, now=task.now, scratch=settings.VAR_DIR / "training", echo=echo) as run:
+    with (
+        training_run(kind, now=task.now, scratch=settings.VAR_DIR / "training", echo=echo) as run,
+        threadpool_limits(settings.TRAINING_THREADS),
+    ):
         result = _Training(kind, task, run, store(), on_step).result()
         run.finish(result.state, result.text, result.release)
     return result

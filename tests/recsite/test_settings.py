@@ -53,6 +53,7 @@ def test_nothing_but_a_demo_starts_without(name: str) -> None:
         ("LOG_LEVEL", "LOUD"),
         ("EMAIL_URL", "carrier-pigeon://coop"),
         ("TRAINING_SIZE", "huge"),
+        ("TRAINING_THREADS", "0"),
         ("EXPLORATION_SHARE", "1.5"),
         ("GATE_READERS", "0"),
         ("GATE_LIMITS", "routine=0.05"),

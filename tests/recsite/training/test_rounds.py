@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from pytest_django.fixtures import Settings
 
 from catalog.models import Item, Reader
@@ -103,6 +104,28 @@ def test_too_few_choices_leave_everything_as_it_is_and_say_so(known_stage: None,
     done = retrained()
     assert (done.state, done.succeeded, done.release) == ("not promoted", False, None)
     assert "a gate needs 30 from 41" in done.text
+
+
+def test_a_training_has_as_many_threads_as_it_was_given_and_gives_them_back(
+    known_stage: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TRAINING_THREADS = 1
+    plant()
+    seen = []
+    fit = pair.train_stage
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(pair, "train_stage", watched)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        retrained(dry_run=True)
+        assert (set(seen), torch.get_num_threads()) == ({1}, 3)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_ranker_needs_a_live_retriever() -> None:
