@@ -34,6 +34,9 @@ MEASURES = (
     "cold_share",
     "cold_delay_days",
     "cold_never",
+    "click_entropy",
+    "calibration_ratio",
+    "calibration_error",
     "gate_promotes",
     "gate_difference",
     "gate_lower",
@@ -44,6 +47,7 @@ MEASURES = (
 Rates and shares are from 0 to 1. A lift is a share over the share in the catalogue. regret: of a first page, 1 less the
 share of the best one that there could have been.  retrieval_regret, order_regret: its parts, as the ten best of the
 page's candidates stand between.  cold_delay_days, cold_never: of items that came out the day before.
+click_entropy, calibration_*: as in `loop_calibration.calibration_of_day`.
 gate_*, true_change: as in `loop_gate.gate_of_day`.
 """
 

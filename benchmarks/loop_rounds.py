@@ -16,6 +16,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 
 from benchmarks.loop_arms import ARMS, Arm, Named
+from benchmarks.loop_calibration import calibration_of_day
 from benchmarks.loop_control import control
 from benchmarks.loop_gate import gate_of_day
 from benchmarks.loop_http import SiteOverHttp
@@ -98,6 +99,8 @@ def rounds(arm: Arm, piece: Piece, finished: int, programs: Programs | None = No
             site.truth, told, readers, site.reader_of(), day=day, since=since, until=until, before=before
         )
         before = frozenset(one.reader for one in told)
+        if arm.trains:
+            result |= calibration_of_day(since=since, until=until)
         if is_control and site.unshown is not None:
             found = control(site, site.unshown, last, since=began, now=since, until=until)
             (piece.own / CONTROL).write_text(json.dumps(found))

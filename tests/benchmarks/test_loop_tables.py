@@ -24,6 +24,7 @@ MEASURES = {
     "order_regret": 0.01,
     "click_rate": 0.05,
     "dismiss_rate": 0.011,
+    "click_entropy": 0.875,
     "look_alike_lift": 0.5,
     "look_alike_candidates_lift": 1.25,
     "bait_lift": 2.0,
@@ -54,6 +55,7 @@ def test_an_arm_is_told_by_its_last_rounds_over_worlds() -> None:
         "0.010",
         "5.00%",
         "1.10%",
+        "0.875",
         "0.50",
         "1.25",
         "2.00",
@@ -68,7 +70,7 @@ def test_an_arm_is_told_by_its_last_rounds_over_worlds() -> None:
 def test_an_arm_that_is_not_done_in_a_world_is_told_by_the_others_and_gaps_stay_gaps() -> None:
     by_arm = {row[0].split(":")[0]: row for row in arms_table(small())[1:]}
     assert by_arm["c1"][1:4] == ("0.200", "1", "0.800")
-    assert by_arm["c1"][4:14] == ("–",) * 10
+    assert by_arm["c1"][4:15] == ("–",) * 11
 
 
 def test_without_a_second_of_its_kind_nothing_has_converged() -> None:
