@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import LiteralString
 
 import pyarrow.parquet as pq
-from adbc_driver_postgresql import dbapi
 from django.core.serializers.json import DjangoJSONEncoder
 from psycopg import sql
 
 from catalog.models import Reader
+from feedback.adbc import dbapi
 from feedback.forgetting import OF_READERS_SLATES
 from feedback.log_connection import log_connection
 from feedback.personal_data import profile_of

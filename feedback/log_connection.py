@@ -1,6 +1,6 @@
 """Reading the log as Arrow tables: rows go from PostgreSQL into columns, and are never Python objects.
 
-Only training, exports and measurements import this; a web process does not.
+So training, exports and measurements read the log, and a web process the catalogue.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pyarrow as pa
-from adbc_driver_postgresql import dbapi
 from django.db import connection
 from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
+
+from feedback.adbc import dbapi
 
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -38,7 +39,7 @@ def one_moment(session: dbapi.Connection) -> Iterator[dbapi.Cursor]:
 def fetch(cursor: dbapi.Cursor, query: sql.Composed) -> pa.Table:
     """All rows, through a binary COPY. Values stand in the text: COPY takes no parameters, psycopg quotes them."""
     cursor.execute(query.as_string())
-    return cursor.fetch_arrow_table()
+    return pa.RecordBatchReader.from_stream(cursor.fetch_arrow()).read_all()
 
 
 def _address() -> str:

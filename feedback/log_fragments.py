@@ -12,16 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from adbc_driver_postgresql import dbapi
 from psycopg import sql
 
+from feedback.adbc import dbapi
 from feedback.buckets import BUCKETS
-from feedback.labels import INTERACTIONS, SLATES, VIEWS, VisitLog
 from feedback.log_connection import fetch, one_moment
 from feedback.uuid7 import first_uuid7, time_of_uuid7
-
-LONGEST_VISIT = timedelta(hours=12)
-"""What a visit shows later than that is not read: ranges of slate ids need an end."""
+from feedback.visit_log import INTERACTIONS, SLATES, VIEWS, VisitLog
+from feedback.visits import LONGEST_VISIT
 
 FRAGMENT_IMPRESSIONS = 100_000
 

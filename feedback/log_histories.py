@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 import pyarrow as pa
-from adbc_driver_postgresql import dbapi
 from psycopg import sql
 
+from feedback.adbc import dbapi
 from feedback.log_connection import fetch, one_moment
 from feedback.states import HISTORIES
 

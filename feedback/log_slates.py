@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pyarrow as pa
-from adbc_driver_postgresql import dbapi
 from psycopg import sql
 
+from feedback.adbc import dbapi
 from feedback.kinds import Kind
 from feedback.log_connection import fetch, one_moment
 from feedback.log_histories import histories_of

@@ -15,13 +15,12 @@ from django.core.cache import cache
 from redis.exceptions import RedisError
 
 from feedback.uuid7 import make_uuid7
+from feedback.visits import LONGEST_VISIT
 from recsite.metrics import CACHE_FAILURES
 
 logger = logging.getLogger(__name__)
 
 IDLE = timedelta(minutes=30)
-LONGEST = timedelta(hours=12)
-"""Nobody sits longer: a tab that reloads itself would make a visit without an end, and no day would hold it."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def _continued(kept: tuple[uuid.UUID, datetime, datetime, int | None] | None, no
     # The time is kept beside it, and compared: in a simulation an hour passes in a second.
     visit = Visit(*kept)
     # Nor does a visit go on long before it began: a clock was set back, or a simulated day is played again.
-    return visit if -IDLE < now - visit.latest < IDLE and now - visit.began < LONGEST else None
+    return visit if -IDLE < now - visit.latest < IDLE and now - visit.began < LONGEST_VISIT else None
 
 
 def _keep(public_id: uuid.UUID, visit: Visit) -> None:

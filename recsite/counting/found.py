@@ -14,7 +14,7 @@ from recsite.models import FoundDay
 NEW_FOR = timedelta(days=7)
 """Where no release served, an item that was published so lately counts as cold."""
 
-# Slates of a click belong to its visit, which began at most `visits.LONGEST` before; its id says when. A token holds
+# Slates of a click belong to its visit, which began at most `LONGEST_VISIT` before; its id says when. A token holds
 # milliseconds, and a click on a card may be as old as that. The second click on an item says nothing: whoever has
 # opened it is not shown it again.
 _COUNT = """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from feedback.uuid7 import first_uuid7
-from recsite import visits
+from feedback.visits import LONGEST_VISIT
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -22,13 +22,13 @@ class Span:
 
     def bounds(self) -> dict[str, datetime | uuid.UUID]:
         """Parameters of queries. What reactions tell of their slates' visits is their index: slates of the span belong
-        to visits that began in it, or at most `visits.LONGEST` before."""
+        to visits that began in it, or at most `LONGEST_VISIT` before."""
         return {
             "start": self.start,
             "end": self.end,
             "first_slate": first_uuid7(self.start),
             "last_slate": first_uuid7(self.end),
-            "first_visit": first_uuid7(self.start - visits.LONGEST),
+            "first_visit": first_uuid7(self.start - LONGEST_VISIT),
         }
 
 

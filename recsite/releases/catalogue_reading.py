@@ -8,10 +8,10 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
-from adbc_driver_postgresql import dbapi
 from django.db import connection
 from psycopg import sql
 
+from feedback.adbc import dbapi
 from feedback.count_tables import COUNTS
 from feedback.log_connection import fetch, log_connection, one_moment
 from ranking.request import WINDOWS

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from feedback.log_fragments import LONGEST_VISIT
 from feedback.surfaces import Surface
 from feedback.uuid7 import first_uuid7
+from feedback.visits import LONGEST_VISIT
 from recsite.models import FoundDay
 from recsite.staff.intervals import UNKNOWN, Interval, independent_rate, jackknife
 

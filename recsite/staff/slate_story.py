@@ -10,12 +10,12 @@ from datetime import datetime
 import pyarrow as pa
 
 from catalog.models import Item
-from feedback.labels import INTERACTIONS, SLATES, VIEWS, VISIT_OVER_AFTER, VisitLog, label_visits
 from feedback.models import Interaction, Slate, SlateDetail, View
 from feedback.slates import Named
 from feedback.surfaces import Surface
 from feedback.uuid7 import first_uuid7
-from recsite.visits import LONGEST
+from feedback.visit_log import INTERACTIONS, SLATES, VIEWS, VisitLog
+from feedback.visits import LONGEST_VISIT, VISIT_OVER_AFTER
 
 _NO_TEACHER = "nothing: left out ({why})"
 
@@ -109,8 +109,8 @@ def slates_of_visit(slate: Slate) -> tuple[Slate, ...]:
     """In the order of serving. A visit has one reader id and ends, so few rows of the reader's are looked at."""
     around = Slate.objects.filter(
         reader_public_id=slate.reader_public_id,
-        pk__gte=first_uuid7(slate.served_at - LONGEST),
-        pk__lt=first_uuid7(slate.served_at + LONGEST),
+        pk__gte=first_uuid7(slate.served_at - LONGEST_VISIT),
+        pk__lt=first_uuid7(slate.served_at + LONGEST_VISIT),
         visit_id=slate.visit_id,
     )
     found = {each.pk: each for each in around.order_by("pk")}
@@ -157,6 +157,8 @@ def labels_of(
 
 def _labelled(visit: Sequence[Slate], views: Sequence[View], acts: Sequence[Interaction], now: datetime) -> list[dict]:
     """Rows of `feedback.labels.LABELLED_VISITS`."""
+    from feedback.labels import label_visits  # noqa: PLC0415 - loads polars, which no other page needs
+
     log = VisitLog(
         pa.Table.from_pylist([_slate_row(each) for each in visit], SLATES),
         pa.Table.from_pylist([_view_row(view) for view in views], VIEWS),

@@ -16,10 +16,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-from adbc_driver_postgresql import dbapi
 from polars import col
 from psycopg import sql
 
+from feedback.adbc import dbapi
 from feedback.log_connection import fetch, log_connection, one_moment
 from feedback.log_histories import plan_readers, read_histories
 from feedback.models import Slate

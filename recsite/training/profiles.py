@@ -9,10 +9,10 @@ from typing import cast
 
 import polars as pl
 import pyarrow as pa
-from adbc_driver_postgresql import dbapi
 from polars import col
 from psycopg import sql
 
+from feedback.adbc import dbapi
 from feedback.kinds import Kind
 from feedback.log_connection import fetch, one_moment
 from retrieval.features import attribute_texts

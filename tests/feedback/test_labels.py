@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback.kinds import WEIGHTS, Kind
-from feedback.labels import LABELLED_VISITS, LabelConfig, VisitLog, label_visits
+from feedback.labels import LABELLED_VISITS, LabelConfig, label_visits
 from feedback.models import Slate
+from feedback.visit_log import VisitLog
 from tests.feedback.visit_logs import LONG_AFTER, Log, at, id_of
 
 SKIP_ABOVE = LabelConfig(skip_above=True)

@@ -10,8 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from feedback.labels import INTERACTIONS, SLATES, VIEWS, LabelConfig, VisitLog, label_visits
+from feedback.labels import LabelConfig, label_visits
 from feedback.models import Slate
+from feedback.visit_log import INTERACTIONS, SLATES, VIEWS, VisitLog
 from tests.factories import NOW
 
 LONG_AFTER = NOW + timedelta(days=2)

@@ -17,7 +17,17 @@ from tests.recsite.releases.stored import make_items
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TRAINING_ONLY = {"torch", "pandas", "sklearn", "onnx", "lightgbm", "implicit"}
+TRAINING_ONLY = {"torch", "pandas", "sklearn", "onnx", "lightgbm", "implicit", "polars"}
+
+# As in the image for serving, where nothing of `requirements/train.txt` is installed.
+_WITHOUT_TRAINING = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "implicit", "onnx", "onnxscript", "threadpoolctl", "pandas"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
+"""
 
 # The first page makes the cookie's reader, the second is that reader's; the release serves both.
 _SERVE = """
@@ -34,6 +44,17 @@ assert set(Slate.objects.values_list("release", "fallback")) == {(int(sys.argv[1
 print(*{name.partition(".")[0] for name in sys.modules})
 """
 
+_WORK = """
+import pkgutil, importlib
+import recsite.staff, recsite.api, recsite.tasks
+for package in (recsite.staff, recsite.api):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+jobs = "refresh_sources refresh_popularity count_log clear_sessions embed_new_items prune_releases keep_log"
+for job in jobs.split():
+    getattr(recsite.tasks, job)()
+"""
+
 
 @pytest.fixture
 def files(settings: Settings, tmp_path: Path) -> ArtefactStore:
@@ -44,6 +65,18 @@ def files(settings: Settings, tmp_path: Path) -> ArtefactStore:
 def test_a_process_that_serves_pages_by_a_release_has_loaded_nothing_that_only_training_needs(
     files: ArtefactStore, tmp_path: Path
 ) -> None:
+    served = run(files, tmp_path, _SERVE)
+    assert not TRAINING_ONLY & set(served.split())
+
+
+def test_where_nothing_of_training_is_installed_pages_are_served_and_ordinary_jobs_run(
+    files: ArtefactStore, tmp_path: Path
+) -> None:
+    run(files, tmp_path, _WITHOUT_TRAINING + _SERVE + _WORK)
+
+
+def run(files: ArtefactStore, tmp_path: Path, program: str) -> str:
+    """What the program said, in a process of its own on a site with a release, whose id is its argument."""
     make_items()
     release = go_live(files)
     environment = os.environ | {
@@ -59,7 +92,7 @@ def test_a_process_that_serves_pages_by_a_release_has_loaded_nothing_that_only_t
     }
     collected = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"]
     subprocess.run(collected, check=True, env=environment)
-    command = [sys.executable, "-c", _SERVE, str(release.pk)]
+    command = [sys.executable, "-c", program, str(release.pk)]
     served = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert served.returncode == 0, served.stderr[-2_000:]
-    assert not TRAINING_ONLY & set(served.stdout.split())
+    return served.stdout

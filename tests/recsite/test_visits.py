@@ -8,7 +8,8 @@ from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
 from feedback.uuid7 import time_of_uuid7
-from recsite.visits import IDLE, LONGEST, current_visit, forget_visit, open_visit, pin_release
+from feedback.visits import LONGEST_VISIT
+from recsite.visits import IDLE, current_visit, forget_visit, open_visit, pin_release
 from tests.factories import NOW, make_visit_id
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +32,7 @@ def test_readers_have_visits_of_their_own() -> None:
 def test_a_tab_that_reloads_itself_does_not_make_a_visit_without_an_end() -> None:
     visit = current_visit(READER, now=NOW)
     moment = NOW
-    while moment < NOW + LONGEST:
+    while moment < NOW + LONGEST_VISIT:
         assert current_visit(READER, now=moment) == visit
         moment += timedelta(minutes=20)
     assert current_visit(READER, now=moment) != visit
