@@ -22,14 +22,16 @@ CONFIG = RankerConfig(
     learning_rate=0.03,
     num_trees=300,
     min_rows_in_leaf=200,
-    patience=50,
+    feature_share=0.5,
+    patience=None,
     ndcg_at=10,
     truncation=60,
-    refit=False,
-    num_threads=2,
 )
 """Coarse and slow: on validation events of B of ML-100K, a few thousand groups were overfitted with 31 leaves of 50
 rows. truncation is that of ndcg_at times six, for of a whole list only a part stands in a group.
+
+Trees that each see half of the columns, and all 300 of them: there NDCG@10 was 6.0% above fusion. Early stopping took
+20 trees or 40 of all columns, by chance of its window, and came to 3%.
 """
 
 MOST_NEGATIVES = 100

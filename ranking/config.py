@@ -18,7 +18,9 @@ class ClickModelConfig:
 
 @dataclass(frozen=True)
 class RankerConfig:
-    """num_trees: at most; early stopping ends when `patience` further trees did not help on the later window.
+    """num_trees: at most; early stopping ends when `patience` further trees did not help on the later window. None:
+        never; where the later window is small, which number of trees does best there is mostly chance.
+    feature_share: of the columns, drawn anew for each tree, and of those again for each split.
     later_share: of the visits, the latest, on which early stopping and the report are computed.
     ndcg_at: places that early stopping and the report look at.
     truncation: pairs are made with the first so many places of a visit; a little more than ndcg_at.
@@ -37,7 +39,7 @@ class RankerConfig:
     min_rows_in_leaf: int = 50
     l2: float = 1.0
     feature_share: float = 1.0
-    patience: int = 50
+    patience: int | None = 50
     later_share: float = 0.2
     ndcg_at: int = 24
     truncation: int = 30

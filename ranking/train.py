@@ -36,8 +36,9 @@ def train_ranker(
     LambdaMART: Burges, 2010, "From RankNet to LambdaRank to LambdaMART". Position biases are LightGBM's, added to the
     score of a row while it trains and left out when it predicts; nothing else knows of positions. A bootstrap
     (`Visits.assumed`) is trained without them and without a click model.
-    The later `config.later_share` of visits ends training by position-weighted NDCG, with weights from the click model,
-    and is what the report is of: also whether the ranker beat the order that it was given.
+    The later `config.later_share` of visits ends training by position-weighted NDCG (unless `config.patience` is None),
+    with weights from the click model, and is what the report is of: also whether the ranker beat the order that it was
+    given.
 
     Raises `NothingToLearn` for no visit, no visit with a positive, one candidate a visit only, nothing later than
     the rest; `LeakError` for a row that looks ahead; `VisitsError` for a visit in two parts, outside the window, or of
@@ -51,7 +52,7 @@ def train_ranker(
     clicks, calibration = _click_model(earlier, later, feature_set, config)
     looked_at = None if clicks is None else examination(clicks, visits, least_rows=LEAST_ROWS_OF_A_PLACE)
     goals = _goals(later, looked_at, np.repeat(is_later, visits.visit_sizes), config)
-    judge = Judge(later.features, goals.mean, config.patience)
+    judge = None if config.patience is None else Judge(later.features, goals.mean, config.patience)
     model = _grow(earlier, feature_set, config, config.num_trees, judge)
     report = {
         **describe(visits, earlier, later, config, trees=model.num_trees),
@@ -154,6 +155,7 @@ def _grow(
         "min_data_in_leaf": config.min_rows_in_leaf,
         "lambda_l2": config.l2,
         "feature_fraction": config.feature_share,
+        "feature_fraction_bynode": config.feature_share,
     }
     return grow(data, parameters, num_trees, seed=config.seed, num_threads=config.num_threads, judge=judge)
 

@@ -40,13 +40,17 @@ _BOOTSTRAP = RankerConfig(
     learning_rate=0.03,
     num_trees=300,
     min_rows_in_leaf=200,
-    patience=50,
+    feature_share=0.5,
+    patience=None,
     ndcg_at=10,
     truncation=60,
-    refit=False,
 )
 """Coarse and slow: of ML-100K's few thousand groups more was learned by heart than understood with 31 leaves of 50
-rows. truncation is that of ndcg_at times six, for of a whole list only a part stands in a group."""
+rows. truncation is that of ndcg_at times six, for of a whole list only a part stands in a group. Trees see half of the
+columns each, and none stops early: docs/ranking.md."""
+
+_SMALL_BOOTSTRAP = replace(_BOOTSTRAP, feature_share=1.0, patience=50, refit=False)
+"""Of a thousand labels: so many trees would learn them by heart."""
 
 SIZES = ("small", "full")
 
@@ -106,7 +110,8 @@ def ranker_config(size: str, *, bootstrap: bool, seed: int = 0, num_threads: int
     """bootstrap: of label events, not of impressions. Raises ValueError for an unknown size."""
     _check(size)
     if bootstrap:
-        return replace(_BOOTSTRAP, seed=seed, num_threads=num_threads)
+        chosen = _SMALL_BOOTSTRAP if size == "small" else _BOOTSTRAP
+        return replace(chosen, seed=seed, num_threads=num_threads)
     trees = 200 if size == "small" else RankerConfig().num_trees
     return RankerConfig(num_trees=trees, seed=seed, num_threads=num_threads)
 

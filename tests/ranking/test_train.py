@@ -66,6 +66,14 @@ def test_the_same_seed_gives_the_same_bytes_however_the_log_is_cut() -> None:
     assert once.click_model == again.click_model
 
 
+def test_without_early_stopping_every_tree_grows_and_later_visits_still_judge_them() -> None:
+    visits, _ = position_biased_log(400, 8, explored=0.1, seed=2, truth=(0, 2))
+    config = replace(FAST, num_trees=25, click_model=None)
+    stopped, all_grown = (trained(visits, config=replace(config, patience=patience)) for patience in (1, None))
+    assert stopped.report["trees"] < all_grown.report["trees"] == config.num_trees
+    assert all_grown.report["later"].keys() == stopped.report["later"].keys()
+
+
 @pytest.mark.parametrize("truth", [(0.0, 2.0), (1.0, 1.0), (-1.0, 1.0)])
 def test_debiasing_finds_the_true_order_in_a_biased_log_and_without_it_a_worse_one(truth: tuple[float, float]) -> None:
     """Shown by near_score, whatever that is worth; places are looked at 1, 1/2, 1/3 ...; one slate in ten is random."""
