@@ -72,7 +72,8 @@ def play(site: Site) -> None:
     by_second = pages_of_new_visits(site, asked, later)
     assert {slate.release for slate in by_first} == {first.pk}
     assert {slate.release for slate in by_second} == {second.pk}
-    assert how_much_of(series, by_second[-1]) > how_much_of(series, by_first[-1])
+    before, after = (places_of_the_rest(series, pages[-1]) for pages in (by_first, by_second))
+    assert np.mean(after) < np.mean(before), f"{before} became {after}\n{site.told()}"
     going_back_restores_every_page(site, first, by_first, by_second)
 
 
@@ -197,8 +198,11 @@ def names_the_rest(release: Release, series: Series, now: datetime) -> bool:
     return set(named.item_ids.tolist()) == {item.pk for item in series.second_half}
 
 
-def how_much_of(series: Series, slate: Slate) -> int:
-    return len({item.pk for item in series.second_half}.intersection(slate.items))
+def places_of_the_rest(series: Series, slate: Slate) -> list[int]:
+    """Where the other half stood in the order of all candidates, from 0; behind the last one where no source named it.
+    What a page shows of them is less sure: a page has room for two dozen."""
+    ranked = SlateDetail.objects.get(pk=slate.pk).union_items or []
+    return [ranked.index(item.pk) if item.pk in ranked else len(ranked) for item in series.second_half]
 
 
 def pages_of_new_visits(site: Site, readers: Sequence[Reader], moment: datetime) -> list[Slate]:
