@@ -23,7 +23,7 @@ CONFIG = RankerConfig(
     num_trees=300,
     min_rows_in_leaf=200,
     feature_share=0.5,
-    patience=None,
+    all_trees_from=2_000,
     ndcg_at=10,
     truncation=60,
 )
@@ -31,7 +31,8 @@ CONFIG = RankerConfig(
 rows. truncation is that of ndcg_at times six, for of a whole list only a part stands in a group.
 
 Trees that each see half of the columns, and all 300 of them: there NDCG@10 was 6.0% above fusion. Early stopping took
-20 trees or 40 of all columns, by chance of its window, and came to 3%.
+20 trees or 40 of all columns, by chance of its window, and came to 3%. Not of few groups: on validation events of C,
+which has 594, NDCG@10 was 28% above fusion after 20 to 50 trees, and 20% after 300.
 """
 
 MOST_NEGATIVES = 100

@@ -18,8 +18,9 @@ class ClickModelConfig:
 
 @dataclass(frozen=True)
 class RankerConfig:
-    """num_trees: at most; early stopping ends when `patience` further trees did not help on the later window. None:
-        never; where the later window is small, which number of trees does best there is mostly chance.
+    """num_trees: at most; early stopping ends when `patience` further trees did not help on the later window.
+    all_trees_from: with so many visits or more nothing stops early; None: however many there are. Which number of trees
+        does best on a small window is mostly chance, but of few visits many trees are learned by heart.
     feature_share: of the columns, drawn anew for each tree, and of those again for each split.
     later_share: of the visits, the latest, on which early stopping and the report are computed.
     ndcg_at: places that early stopping and the report look at.
@@ -39,7 +40,8 @@ class RankerConfig:
     min_rows_in_leaf: int = 50
     l2: float = 1.0
     feature_share: float = 1.0
-    patience: int | None = 50
+    patience: int = 50
+    all_trees_from: int | None = None
     later_share: float = 0.2
     ndcg_at: int = 24
     truncation: int = 30

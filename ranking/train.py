@@ -36,8 +36,8 @@ def train_ranker(
     LambdaMART: Burges, 2010, "From RankNet to LambdaRank to LambdaMART". Position biases are LightGBM's, added to the
     score of a row while it trains and left out when it predicts; nothing else knows of positions. A bootstrap
     (`Visits.assumed`) is trained without them and without a click model.
-    The later `config.later_share` of visits ends training by position-weighted NDCG (unless `config.patience` is None),
-    with weights from the click model, and is what the report is of: also whether the ranker beat the order that it was
+    The later `config.later_share` of visits ends training by position-weighted NDCG (unless all trees are
+    to grow: `config.all_trees_from`), with weights from the click model, and is what the report is of: also whether the ranker beat the order that it was
     given.
 
     Raises `NothingToLearn` for no visit, no visit with a positive, one candidate a visit only, nothing later than
@@ -52,7 +52,8 @@ def train_ranker(
     clicks, calibration = _click_model(earlier, later, feature_set, config)
     looked_at = None if clicks is None else examination(clicks, visits, least_rows=LEAST_ROWS_OF_A_PLACE)
     goals = _goals(later, looked_at, np.repeat(is_later, visits.visit_sizes), config)
-    judge = None if config.patience is None else Judge(later.features, goals.mean, config.patience)
+    stops_early = config.all_trees_from is None or visits.num_visits < config.all_trees_from
+    judge = Judge(later.features, goals.mean, config.patience) if stops_early else None
     model = _grow(earlier, feature_set, config, config.num_trees, judge)
     report = {
         **describe(visits, earlier, later, config, trees=model.num_trees),

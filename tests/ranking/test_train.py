@@ -66,10 +66,10 @@ def test_the_same_seed_gives_the_same_bytes_however_the_log_is_cut() -> None:
     assert once.click_model == again.click_model
 
 
-def test_without_early_stopping_every_tree_grows_and_later_visits_still_judge_them() -> None:
+def test_from_so_many_visits_on_every_tree_grows_and_later_visits_still_judge_them() -> None:
     visits, _ = position_biased_log(400, 8, explored=0.1, seed=2, truth=(0, 2))
-    config = replace(FAST, num_trees=25, click_model=None)
-    stopped, all_grown = (trained(visits, config=replace(config, patience=patience)) for patience in (1, None))
+    config = replace(FAST, num_trees=25, patience=1, click_model=None)
+    stopped, all_grown = (trained(visits, config=replace(config, all_trees_from=least)) for least in (401, 400))
     assert stopped.report["trees"] < all_grown.report["trees"] == config.num_trees
     assert all_grown.report["later"].keys() == stopped.report["later"].keys()
 
