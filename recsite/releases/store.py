@@ -7,6 +7,7 @@ copies in a local cache, found by the checksum of the manifest.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -107,6 +108,12 @@ class ArtefactStore:
         copy = self.cache / name
         if _is_copy(copy, sha256, every_file=verify):
             return copy
+        with self._fetching():
+            return self._fetched(name, sha256, copy, verify=verify)
+
+    def _fetched(self, name: str, sha256: str, copy: Path, *, verify: bool) -> Path:
+        if _is_copy(copy, sha256, every_file=verify):  # another process made it meanwhile
+            return copy
         partial = self.cache / f".{name}.{os.getpid()}-{secrets.token_hex(4)}"
         try:
             with _explained(f"{name} could not be fetched from {self.url}"):
@@ -127,6 +134,19 @@ class ArtefactStore:
                 shutil.rmtree(copy, ignore_errors=True)
 
     # --- inside ---
+
+    @contextlib.contextmanager
+    def _fetching(self) -> Iterator[None]:
+        """One process of this machine at a time: what all of them map from one copy is in memory once."""
+        with _explained(f"The cache {self.cache} cannot be used"):
+            self.cache.mkdir(parents=True, exist_ok=True)
+            folder = os.open(self.cache, os.O_RDONLY)
+        try:
+            with contextlib.suppress(OSError):  # a file system without locks: then each makes a copy, and all are good
+                fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
@@ -220,7 +240,7 @@ def _is_copy(folder: Path, sha256: str, *, every_file: bool) -> bool:
 
 
 def _take_over(partial: Path, copy: Path) -> None:
-    """Give it its name. Another process may do the same at this moment: the first one wins, both are good."""
+    """Give it its name."""
     if copy.exists():  # damaged, or it would have been used
         with contextlib.suppress(FileNotFoundError):
             copy.rename(partial.with_name(f"{partial.name}.damaged"))

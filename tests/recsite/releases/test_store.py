@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -144,7 +145,7 @@ def test_other_files_under_the_name_are_refused(store: ArtefactStore, towers: Pa
 
     with pytest.raises(StoreError, match="not what was put there"):
         store.fetch("retriever-1", "0" * 64)
-    assert not store.cache.exists()
+    assert not list(store.cache.iterdir())
 
 
 # --- the cache, on a folder ---
@@ -170,6 +171,38 @@ def test_damaged_copy_is_fetched_again(local: ArtefactStore, towers: Path) -> No
 
     assert files_of(local.fetch("retriever-1", sha256, verify=True)) == TOWERS
     assert [path.name for path in local.cache.iterdir()] == ["retriever-1"]
+
+
+def test_processes_that_begin_together_work_on_one_copy(
+    local: ArtefactStore, towers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = local.put(towers, "retriever-1")
+    downloading, others_wait = threading.Event(), threading.Event()
+    download = ArtefactStore._download
+
+    def slow(self: ArtefactStore, name: str, sha256: str, folder: Path) -> None:
+        downloading.set()
+        others_wait.wait(60)
+        download(self, name, sha256, folder)
+
+    monkeypatch.setattr(ArtefactStore, "_download", slow)
+    opened = []
+
+    def fetch() -> None:
+        opened.append((local.fetch("retriever-1", sha256) / "vectors.npy").open("rb"))
+
+    threads = [threading.Thread(target=fetch) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert downloading.wait(60)
+    others_wait.set()
+    for thread in threads:
+        thread.join(60)
+
+    assert len({os.fstat(file.fileno()).st_ino for file in opened}) == 1
+    assert [os.fstat(file.fileno()).st_nlink for file in opened] == [1] * 4
+    for file in opened:
+        file.close()
 
 
 def test_damage_in_the_store_is_named_and_leaves_no_copy(local: ArtefactStore, towers: Path, tmp_path: Path) -> None:
