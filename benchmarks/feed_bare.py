@@ -18,6 +18,7 @@ from django.db import connection
 from ranking.onnx_order import OnnxOrder
 from recsite.funnel.sources import CANDIDATES_PER_SOURCE
 from recsite.personal_page import Page
+from retrieval.artefact import ITEM_TABLE
 from retrieval.features import encode_states
 from retrieval.index import Index
 
@@ -58,7 +59,8 @@ class Bare:
 
     def parts(self, page: Page) -> BareParts:
         tower, trees = self._encoder.tower, self._trees
-        states = encode_states([page.query.state], self._encoder.content, self._encoder.config).arrays()
+        said = encode_states([page.query.state], self._encoder.content, self._encoder.config)
+        states = said.arrays() | {ITEM_TABLE: self._encoder.item_table}
         vector = tower.run(None, states)[0]
         rows = {trees.get_inputs()[0].name: np.ascontiguousarray(page.features)}
         return BareParts(

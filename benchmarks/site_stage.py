@@ -18,7 +18,7 @@ from retrieval.candidate_features import COUNTS, candidate_features
 from retrieval.config import TwoTowerConfig
 from retrieval.content import TOPICS, ItemContent
 from retrieval.encoding import QueryEncoder
-from retrieval.export import exported
+from retrieval.export import exported, exported_query
 from retrieval.features import encode_table
 from retrieval.ids import IdMap
 from retrieval.index import Index, IndexConfig, Kind
@@ -98,7 +98,8 @@ def _artefact(
         item_embeddings=vectors,
         item_topics=topics,
         item_counts=counts,
-        query_tower=exported(query, encode_table(nobody, content, towers).arrays()),
+        query_items=query.items.weight.detach().numpy(),
+        query_tower=exported_query(query, encode_table(nobody, content, towers)),
         candidate_tower=exported(candidate, two_items.arrays()),
         weights={},
         config=config,

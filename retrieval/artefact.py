@@ -12,20 +12,25 @@ import numpy as np
 
 from retrieval.artefact_files import MANIFEST, ArtefactError, check_folder, write_folder
 from retrieval.config import Encoder, Negatives, PositiveCorrection, TowerConfig, TrainingConfig, TwoTowerConfig
+from retrieval.content import FIRST_ITEM
 
-__all__ = ["MANIFEST", "ArtefactError", "RetrieverArtefact", "load", "read", "save"]
+__all__ = ["ITEM_TABLE", "MANIFEST", "ArtefactError", "RetrieverArtefact", "load", "read", "save"]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Goes up with every change of the arrays here, or of what the towers' inputs mean: towers that learned from other rows
 of words than `hashing.py` now gives would answer, and be wrong.
 
 2: words leave places for pairs, and no pair joins title and summary.
+3: the query tower is handed its table of items; arrays of items have a file each.
 """
 
-_ARRAYS = "arrays.npz"
+ITEM_TABLE = "item_table"
+"""The query tower's input for `RetrieverArtefact.query_items`."""
+
+_ARRAYS = ("item_ids", "item_embeddings", "item_topics", "item_counts", "query_items")
+_WEIGHTS = "weights.npz"
 _QUERY, _CANDIDATE = "query_tower.onnx", "candidate_tower.onnx"
 _DESCRIPTION = "retriever.json"
-_WEIGHTS = "weights/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +42,9 @@ class RetrieverArtefact:
         norms dim + 1, the last the item's bias, which a query meets with 1.
     item_topics: (num_items, TOPICS) int32 hashed rows; a query carries those of its latest items.
     item_counts: (num_items, COUNTS) float32, as the candidate tower was given them at `trained_until`.
-    query_tower, candidate_tower: ONNX files. Inputs: the arrays of `QueryFeatures` and `CandidateFeatures`, by name.
+    query_items: (FIRST_ITEM + num_items, dim) float32, what the query tower makes of each item of a history.
+    query_tower, candidate_tower: ONNX files. Inputs: the arrays of `QueryFeatures` and `CandidateFeatures`, by name;
+        the query tower's also query_items, as `ITEM_TABLE`.
     weights: the towers' tensors by name, for a warm start of the next training.
     trained_from, trained_until: the window of the interactions used, UTC; serving reports staleness from the end.
     metrics: what training measured, by name.
@@ -49,6 +56,7 @@ class RetrieverArtefact:
     item_embeddings: np.ndarray
     item_topics: np.ndarray
     item_counts: np.ndarray
+    query_items: np.ndarray
     query_tower: bytes
     candidate_tower: bytes | mmap.mmap
     weights: dict[str, np.ndarray]
@@ -74,6 +82,8 @@ class RetrieverArtefact:
         for name in ("item_topics", "item_counts"):
             if len(getattr(self, name)) != len(self.item_ids):
                 raise ArtefactError(f"{name} has {len(getattr(self, name))} rows for {len(self.item_ids)} items.")
+        if self.query_items.shape != (FIRST_ITEM + len(self.item_ids), towers.dim):
+            raise ArtefactError(f"query_items is {self.query_items.shape} for {len(self.item_ids)} items.")
         if towers.unit_norm and len(self.item_ids):
             norms = np.linalg.norm(self.item_embeddings, axis=1)
             if np.abs(norms - 1).max() > 1e-3:
@@ -99,19 +109,15 @@ def load(folder: Path) -> RetrieverArtefact:
 
 
 def read(folder: Path, *, with_weights: bool = True) -> RetrieverArtefact:
-    """As `load`, of a folder that the caller has checked. Without weights, which training alone reads, a third of it;
-    then the candidate tower, which web processes never ask, is mapped from its file and takes no memory until it is."""
+    """As `load`, of a folder that the caller has checked. Without weights, which training alone reads, what there is of
+    each item is mapped from its file, so that all processes of a machine share it, and so is the candidate tower."""
     description = json.loads((folder / _DESCRIPTION).read_text())
-    arrays: dict[str, np.ndarray] = {}
     weights: dict[str, np.ndarray] = {}
-    with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
-        for name in stored.files:
-            if not name.startswith(_WEIGHTS):
-                arrays[name] = stored[name]
-            elif with_weights:
-                weights[name.removeprefix(_WEIGHTS)] = stored[name]
+    if with_weights:
+        with np.load(folder / _WEIGHTS, allow_pickle=False) as stored:
+            weights = dict(stored)
     return RetrieverArtefact(
-        **arrays,
+        **{name: _array(folder / f"{name}.npy", mapped=not with_weights) for name in _ARRAYS},
         weights=weights,
         query_tower=(folder / _QUERY).read_bytes(),
         candidate_tower=(folder / _CANDIDATE).read_bytes() if with_weights else _mapped(folder / _CANDIDATE),
@@ -123,6 +129,12 @@ def read(folder: Path, *, with_weights: bool = True) -> RetrieverArtefact:
     )
 
 
+def _array(path: Path, *, mapped: bool) -> np.ndarray:
+    """Plain, also when mapped: a slice of numpy's memmap takes longer."""
+    array: np.ndarray = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    return array.view(np.ndarray)
+
+
 def _mapped(path: Path) -> mmap.mmap:
     """The file may be removed afterwards."""
     with path.open("rb") as file:
@@ -130,10 +142,10 @@ def _mapped(path: Path) -> mmap.mmap:
 
 
 def _write(artefact: RetrieverArtefact, folder: Path) -> None:
-    arrays = {name: getattr(artefact, name) for name in ("item_ids", "item_embeddings", "item_topics", "item_counts")}
-    weights = {f"{_WEIGHTS}{name}": array for name, array in artefact.weights.items()}
-    with (folder / _ARRAYS).open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays, **weights)
+    for name in _ARRAYS:
+        np.save(folder / f"{name}.npy", getattr(artefact, name), allow_pickle=False)
+    with (folder / _WEIGHTS).open("wb") as file:
+        np.savez(file, allow_pickle=False, **artefact.weights)
     (folder / _QUERY).write_bytes(artefact.query_tower)
     (folder / _CANDIDATE).write_bytes(artefact.candidate_tower)
     description = {

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 import pyarrow as pa
 
-from retrieval.artefact import RetrieverArtefact
+from retrieval.artefact import ITEM_TABLE, RetrieverArtefact
 from retrieval.candidate_features import COUNTS, candidate_features
 from retrieval.config import TowerConfig
 from retrieval.content import ItemContent, item_rows
@@ -22,15 +22,20 @@ from retrieval.query_state import QueryState
 
 @dataclass(frozen=True, eq=False)
 class QueryEncoder:
-    """The query side of an artefact, made ready: readers' states in, vectors out. Safe to use from several threads."""
+    """The query side of an artefact, made ready: readers' states in, vectors out. Safe to use from several threads.
+
+    item_table: `RetrieverArtefact.query_items`, which the tower is handed with every state; it is not copied.
+    """
 
     tower: ort.InferenceSession
+    item_table: np.ndarray
     content: ItemContent
     config: TowerConfig
 
     @classmethod
     def of(cls, artefact: RetrieverArtefact) -> QueryEncoder:
-        return cls(_session(artefact.query_tower), _known_items(artefact), artefact.config.towers)
+        session = _session(artefact.query_tower)
+        return cls(session, artefact.query_items, _known_items(artefact), artefact.config.towers)
 
     def vectors(self, states: Sequence[QueryState]) -> np.ndarray:
         """(n, width) float32, as wide as the artefact's item embeddings."""
@@ -41,7 +46,8 @@ class QueryEncoder:
         return self._run(encode_table(states, self.content, self.config))
 
     def _run(self, features: QueryFeatures) -> np.ndarray:
-        vectors: np.ndarray = self.tower.run(None, features.arrays())[0]
+        inputs = {**features.arrays(), ITEM_TABLE: self.item_table}
+        vectors: np.ndarray = self.tower.run(None, inputs)[0]
         return vectors
 
 

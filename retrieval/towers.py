@@ -60,10 +60,13 @@ class QueryTower(nn.Module):
         authors: Tensor,
         traits: Tensor,
         moments: Tensor,
+        item_table: Tensor | None = None,
     ) -> Tensor:
+        """item_table: rows in place of those of `items`, for a tower that is handed them and does not hold them."""
         history = self._kept(history)  # what is hidden is padding from here on
         is_there = history != PADDING  # (n, length)
-        events = self.items(history) + self.kinds(history_kinds)  # (n, length, dim)
+        chosen = self.items(history) if item_table is None else F.embedding(history, item_table)
+        events = chosen + self.kinds(history_kinds)  # (n, length, dim)
         kind_weight = self.kind_weights(history_kinds).squeeze(2)
         weights = [
             age_weights(history_ages).squeeze(2) + place_weights[: history.shape[1]] + kind_weight

@@ -22,7 +22,7 @@ from retrieval.batches import epoch_batches
 from retrieval.checkpoint import digest_of, load_checkpoint, save_checkpoint
 from retrieval.config import TwoTowerConfig
 from retrieval.content import ItemContent
-from retrieval.export import exported
+from retrieval.export import exported, exported_query
 from retrieval.features import QueryFeatures, encode_table
 from retrieval.negatives import KnownPositives
 from retrieval.objective import Objective, ObjectiveMemory
@@ -382,7 +382,8 @@ def _artefact(trained: TrainedTowers) -> RetrieverArtefact:
         item_embeddings=embeddings,
         item_topics=content.topics,
         item_counts=features.counts,
-        query_tower=exported(trained.query, _two_unknown(content, config).arrays()),
+        query_items=trained.query.items.weight.detach().numpy(),
+        query_tower=exported_query(trained.query, _two_unknown(content, config)),
         candidate_tower=exported(trained.candidate, features.take(np.array([0, 0])).arrays()),
         weights={name: tensor.detach().numpy() for name, tensor in modules.state_dict().items()},
         config=config,

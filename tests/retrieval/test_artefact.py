@@ -13,8 +13,10 @@ from retrieval import artefact as artefact_module
 from retrieval.artefact import MANIFEST, ArtefactError, RetrieverArtefact, load, save
 from retrieval.candidate_features import COUNTS
 from retrieval.config import Encoder, Negatives, TowerConfig, TrainingConfig, TwoTowerConfig
-from retrieval.content import TOPICS
+from retrieval.content import FIRST_ITEM, TOPICS
 from tests.retrieval.worlds import START, UNTIL
+
+FILES = ("item_embeddings.npy", "query_items.npy", "weights.npz", "query_tower.onnx", "retriever.json")
 
 
 def made(**changes: object) -> RetrieverArtefact:
@@ -24,6 +26,7 @@ def made(**changes: object) -> RetrieverArtefact:
         "item_embeddings": vectors,
         "item_topics": np.ones((4, TOPICS), np.int32),
         "item_counts": np.zeros((4, COUNTS), np.float32),
+        "query_items": np.zeros((FIRST_ITEM + 4, 16), np.float32),
         "query_tower": b"query",
         "candidate_tower": b"candidate",
         "weights": {"query.mix": np.ones(2, np.float32)},
@@ -62,6 +65,7 @@ def test_saving_and_loading_changes_nothing(tmp_path: Path) -> None:
         ({"item_embeddings": np.full((4, 16), np.nan, np.float32)}, "not finite"),
         ({"item_embeddings": np.full((4, 16), 0.5, np.float32)}, "unit norm"),
         ({"item_counts": np.zeros((3, COUNTS), np.float32)}, "item_counts has 3 rows"),
+        ({"query_items": np.zeros((4, 16), np.float32)}, "query_items is"),
         ({"trained_until": START - timedelta(days=1)}, "before it began"),
         ({"format_version": 99}, "Train again"),
     ],
@@ -84,7 +88,7 @@ def test_a_folder_without_a_manifest_is_no_artefact(tmp_path: Path) -> None:
         load(tmp_path / "one")
 
 
-@pytest.mark.parametrize("name", ["arrays.npz", "query_tower.onnx", "candidate_tower.onnx", "retriever.json"])
+@pytest.mark.parametrize("name", FILES)
 def test_a_file_that_changed_is_noticed(tmp_path: Path, name: str) -> None:
     save(made(), tmp_path / "one")
     with (tmp_path / "one" / name).open("ab") as file:
@@ -107,7 +111,7 @@ def test_towers_that_learned_from_words_hashed_otherwise_are_refused(
     with monkeypatch.context() as patch:
         patch.setattr(artefact_module, "FORMAT_VERSION", 1)
         save(made(format_version=1), tmp_path / "old")
-    with pytest.raises(ArtefactError, match=r"has format 1, but this code reads 2\. Train again"):
+    with pytest.raises(ArtefactError, match=r"has format 1, but this code reads 3\. Train again"):
         load(tmp_path / "old")
 
 

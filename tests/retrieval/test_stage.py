@@ -146,7 +146,14 @@ def test_a_stage_that_cannot_be_written_leaves_no_folder(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize(
     "name",
-    ["stage.json", "index.npz", "graph_weights.npy", "als_gram.npy", "towers/arrays.npz", "towers/manifest.json"],
+    [
+        "stage.json",
+        "index.npz",
+        "graph_weights.npy",
+        "als_gram.npy",
+        "towers/item_embeddings.npy",
+        "towers/manifest.json",
+    ],
 )
 @pytest.mark.parametrize("is_gone", [False, True])
 def test_a_file_that_changed_or_is_gone_is_named(tmp_path: Path, name: str, is_gone: bool) -> None:

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import nn
 
+from retrieval.artefact import ITEM_TABLE
 from retrieval.candidate_features import COUNTS, candidate_features
 from retrieval.config import ConfigError, Encoder, TowerConfig, TrainingConfig
 from retrieval.content import ItemContent
-from retrieval.export import exported
+from retrieval.export import exported, exported_query
 from retrieval.features import QueryFeatures, encode_table
 from retrieval.towers import CandidateTower, QueryTower
 from tests.retrieval.worlds import UNTIL, catalogue, positives
@@ -81,9 +82,11 @@ def test_onnx_and_torch_give_the_same_best_hundred_up_to_ties(config: TowerConfi
     with torch.no_grad():
         queries = query(**tensors(features.arrays())).numpy()
         items = candidate(**tensors(items_at(content))).numpy()
+    told = features.arrays() | {ITEM_TABLE: query.items.weight.detach().numpy()}
+    two_items = {name: array[:2] for name, array in items_at(content).items()}
     in_onnx = [
-        ort.InferenceSession(exported(tower, {n: a[:2] for n, a in arrays.items()})).run(None, arrays)[0]
-        for tower, arrays in ((query, features.arrays()), (candidate, items_at(content)))
+        ort.InferenceSession(exported_query(query, features)).run(None, told)[0],
+        ort.InferenceSession(exported(candidate, two_items)).run(None, items_at(content))[0],
     ]
     np.testing.assert_allclose(in_onnx[0], queries, atol=1e-5 * np.abs(queries).max())
     np.testing.assert_allclose(in_onnx[1], items, atol=1e-5 * np.abs(items).max())
