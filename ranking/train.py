@@ -36,9 +36,9 @@ def train_ranker(
     LambdaMART: Burges, 2010, "From RankNet to LambdaRank to LambdaMART". Position biases are LightGBM's, added to the
     score of a row while it trains and left out when it predicts; nothing else knows of positions. A bootstrap
     (`Visits.assumed`) is trained without them and without a click model.
-    The later `config.later_share` of visits ends training by position-weighted NDCG (unless all trees are
-    to grow: `config.all_trees_from`), with weights from the click model, and is what the report is of: also whether the ranker beat the order that it was
-    given.
+    The later `config.later_share` of visits ends training by position-weighted NDCG, with weights from the click model
+    (unless all trees are to grow: `config.all_trees_from`), and is what the report is of: also whether the ranker beat
+    the order that it was given.
 
     Raises `NothingToLearn` for no visit, no visit with a positive, one candidate a visit only, nothing later than
     the rest; `LeakError` for a row that looks ahead; `VisitsError` for a visit in two parts, outside the window, or of

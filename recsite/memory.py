@@ -14,7 +14,12 @@ import pyarrow as pa
 _M_ARENA_MAX = -8
 """Of glibc's malloc.h."""
 
+_M_MMAP_THRESHOLD = -3
+
 _HEAPS = 2
+_OF_ITS_OWN = 4 * 1024 * 1024
+"""What is larger gets pages of its own, which go back as soon as it is freed. glibc moves this border up to 32 MiB when
+such a thing is freed, and then leaves holes of that size in its heaps."""
 
 
 @cache
@@ -28,6 +33,7 @@ def keep_few_heaps() -> None:
     libc = _libc()
     if libc is not None:
         libc.mallopt(_M_ARENA_MAX, _HEAPS)
+        libc.mallopt(_M_MMAP_THRESHOLD, _OF_ITS_OWN)
 
 
 def give_back() -> None:
