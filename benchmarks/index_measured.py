@@ -135,7 +135,7 @@ def _built(world: World, config: IndexConfig) -> tuple[Index, Built]:
         build_cpu_seconds=cpu_seconds,
         ann_bytes_per_item=ann_bytes / num_items,
         vector_bytes_per_item=base.items.vectors.nbytes / num_items,
-        id_bytes_per_item=sum(array.nbytes for array in vars(base.items.ids).values()) / num_items,
+        id_bytes_per_item=base.items.ids.nbytes / num_items,
     )
     progress(f"{num_items:,} items, {index.kind}: built in {seconds:.1f} s, recall {index.recall:.3f} on its sample")
     return index, built

@@ -40,6 +40,11 @@ class IdMap:
     def __len__(self) -> int:
         return len(self.item_ids)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes, the ids included."""
+        return self.item_ids.nbytes + (0 if self._order is None else self._order.nbytes + self._sorted.nbytes)
+
     def idx_of(self, item_ids: np.ndarray) -> np.ndarray:
         """The rows of `item_ids`, any shape, int64; `UNKNOWN` where the map holds no such id."""
         wanted = np.asarray(item_ids, dtype=np.int64)

@@ -11,6 +11,14 @@ def test_ids_become_the_rows_in_which_they_stand() -> None:
     assert ids.idx_of(np.array([[12, 70], [5, 5]])).tolist() == [[2, 0], [1, 1]]
 
 
+def test_ids_that_rise_take_no_memory_but_their_own() -> None:
+    rising, mixed = IdMap(np.array([5, 12, 70])), IdMap(np.array([70, 5, 12]))
+    assert (rising.nbytes, mixed.nbytes) == (24, 72)
+    wanted = np.array([12, 6, 70, 71])
+    assert rising.idx_of(wanted).tolist() == [1, UNKNOWN, 2, UNKNOWN]
+    assert mixed.idx_of(wanted).tolist() == [2, UNKNOWN, 0, UNKNOWN]
+
+
 def test_an_id_that_is_not_there_is_unknown() -> None:
     assert IdMap(np.array([70, 5])).idx_of(np.array([6, 99, -1])).tolist() == [UNKNOWN] * 3
 
