@@ -17,7 +17,7 @@ from retrieval.content import ITEM_CONTENT
 from retrieval.ids import IdMap
 from retrieval.sources.followed import Followed, Shelves
 from retrieval.sources.fresh import Fresh
-from retrieval.sources.item_table import UNKNOWN_LANGUAGE
+from retrieval.sources.item_table import UNKNOWN_LANGUAGE, first_out
 from retrieval.sources.standing_order import StandingOrder
 
 
@@ -104,7 +104,7 @@ class ItemFacts:
     def num_out(self, at_s: float) -> int:
         """How many items with a known publication are out by then, seconds since 1970 UTC."""
         _, published_s = self._newest_first
-        return int(np.searchsorted(published_s[::-1], at_s, side="right"))
+        return len(published_s) - first_out(published_s, at_s)
 
     def standing(self, rows: np.ndarray) -> StandingOrder:
         """Some items in the order of `rows`, as sources have it that are the same for everybody."""

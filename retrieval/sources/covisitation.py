@@ -11,6 +11,7 @@ from retrieval.query_state import QueryState
 from retrieval.sources.choosing import best
 from retrieval.sources.covisitation_graph import CovisitationGraph
 from retrieval.sources.evidence import LAST_TEN, Evidence
+from retrieval.sources.row_sums import sums_by_row
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,6 @@ class Covisitation:
             return NO_CANDIDATES
         near, far, weights = graph.arrows(rows)
         amounts = said * shares / graph.masses[rows] ** config.row_power
-        sums = np.bincount(far, weights=weights * amounts[near], minlength=len(graph.items))
-        reached = np.flatnonzero(sums > 0)  # of truth values it is ten times as fast as of numbers
-        scores = sums[reached] / graph.masses[reached] ** config.end_power
+        reached, sums = sums_by_row(far, weights * amounts[near], len(graph.items))
+        scores = sums / graph.masses[reached] ** config.end_power
         return best(graph.items.item_ids[reached], scores, k, exclude=exclude)

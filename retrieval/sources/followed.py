@@ -10,7 +10,7 @@ from retrieval.candidates import NO_CANDIDATES, Candidates
 from retrieval.ids import UNKNOWN, IdMap
 from retrieval.query_state import QueryState
 from retrieval.sources.choosing import at_least_one
-from retrieval.sources.item_table import ItemTable
+from retrieval.sources.item_table import ItemTable, first_out
 from retrieval.sources.standing_order import StandingOrder
 
 
@@ -94,7 +94,7 @@ class Followed:
         if not shelves:
             return NO_CANDIDATES
         allowed = self.order.allowed(state.languages, exclude)
-        out = np.searchsorted(-self.published_s, -state.at.timestamp(), side="left")  # from this row on
+        out = first_out(self.published_s, state.at.timestamp())
         most = min(k, self.config.newest)
         newest = [allowed.first_of(shelf[np.searchsorted(shelf, out) :], most) for shelf in shelves]
         rows, rounds = _in_rounds(newest)

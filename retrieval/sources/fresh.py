@@ -9,7 +9,7 @@ import numpy as np
 from retrieval.candidates import Candidates
 from retrieval.query_state import QueryState
 from retrieval.sources.choosing import at_least_one
-from retrieval.sources.item_table import ItemTable
+from retrieval.sources.item_table import ItemTable, first_out
 from retrieval.sources.standing_order import StandingOrder
 
 SECONDS_A_DAY = 86_400.0
@@ -49,14 +49,10 @@ class Fresh:
         """See `Source.candidates`. A reader who gave languages gets items in one of them, or in none that is known."""
         at_least_one(k)
         at_s = state.at.timestamp()
-        begin, end = self._published_by(at_s), len(self.published_s)
+        begin, end = first_out(self.published_s, at_s), len(self.published_s)
         if self.config.max_age_days is not None:
             oldest_s = at_s - self.config.max_age_days * SECONDS_A_DAY
-            end = int(np.searchsorted(-self.published_s, -oldest_s, side="right"))
+            end = first_out(self.published_s, np.nextafter(oldest_s, -np.inf))
         rows = self.order.allowed(state.languages, exclude).first(k, begin=begin, end=end)
         ages_days = (at_s - self.published_s[rows]) / SECONDS_A_DAY
         return Candidates(self.order.items.item_ids[rows], (-ages_days).astype(np.float32))
-
-    def _published_by(self, at_s: float) -> int:
-        """The first row that is out by then; all after it are, too."""
-        return int(np.searchsorted(-self.published_s, -at_s, side="left"))

@@ -11,6 +11,7 @@ from retrieval.query_state import QueryState
 from retrieval.sources.choosing import best
 from retrieval.sources.covisitation_graph import CovisitationGraph
 from retrieval.sources.evidence import LAST_TEN, Evidence
+from retrieval.sources.row_sums import sums_by_row
 
 
 @dataclass(frozen=True)
@@ -63,34 +64,32 @@ class GraphWalk:
         rows, said, shares = self.config.evidence.of(state, self.graph.items)
         if not len(rows):
             return NO_CANDIDATES
-        ended = self.ended(rows, said * shares / (said @ shares))
-        reached = np.flatnonzero(ended > 0)
-        scores = ended[reached] / self.graph.masses[reached] ** self.config.end_power
+        reached, ended = self.ended(rows, said * shares / (said @ shares))
+        scores = ended / self.graph.masses[reached] ** self.config.end_power
         return best(self.graph.items.item_ids[reached], scores, k, exclude=exclude)
 
-    def ended(self, rows: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        """The share of all walks that ends at each item, (num_items,) float64, when `shares` of them begin at `rows`.
-
-        Sums to 1 less the walks that are lost.
+    def ended(self, rows: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where walks end, when `shares` of them begin at `rows`: (n,) rows, rising, and (n,) float64, the share of all
+        walks that ends at each. They sum to 1 less the walks that are lost.
         """
         config, num_items = self.config, len(self.graph.items)
-        under_way = np.bincount(rows, weights=shares, minlength=num_items)
-        ended = config.stop * under_way
+        reached, under_way = sums_by_row(rows, shares, num_items)
+        ends, ended = [reached], [config.stop * under_way]
         for _ in range(config.steps):
             crowd = _fullest(under_way, config.crowd)
             if not len(crowd):
                 break
-            near, far, weights = self.graph.arrows(crowd, strongest=-(-config.arrows // len(crowd)))
+            near, far, weights = self.graph.arrows(reached[crowd], strongest=-(-config.arrows // len(crowd)))
             leaving = np.bincount(near, weights=weights, minlength=len(crowd))
             flows = (1 - config.stop) * under_way[crowd][near] * weights / leaving[near]
-            under_way = np.bincount(far, weights=flows, minlength=num_items)
-            ended += config.stop * under_way
-        return ended
+            reached, under_way = sums_by_row(far, flows, num_items)
+            ends.append(reached)
+            ended.append(config.stop * under_way)
+        return sums_by_row(np.concatenate(ends), np.concatenate(ended), num_items)
 
 
 def _fullest(shares: np.ndarray, crowd: int) -> np.ndarray:
-    """The rows with the highest shares above 0, at most `crowd`, in no meaningful order."""
-    rows = np.flatnonzero(shares > 0)  # of truth values it is ten times as fast as of numbers
-    if len(rows) <= crowd:
-        return rows
-    return rows[np.argpartition(-shares[rows], crowd)[:crowd]]
+    """The places of the highest shares, at most `crowd`, in no meaningful order."""
+    if len(shares) <= crowd:
+        return np.arange(len(shares))
+    return np.argpartition(-shares, crowd)[:crowd]

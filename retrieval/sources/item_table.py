@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -50,3 +51,15 @@ class ItemTable:
     def newest_first(self) -> np.ndarray:
         """Rows, (num_items,) int64; of items published at one moment the lower id first."""
         return np.lexsort((self.item_ids, -self.published_s))
+
+
+def first_out(published_s: np.ndarray, at_s: float) -> int:
+    """The first row published by then: all after it were, too. published_s: (n,) float64, never rising, no NaN.
+
+    A step at a time: `numpy.searchsorted` would want a rising copy of the whole column.
+    """
+    return bisect_left(published_s, -at_s, key=_falling)
+
+
+def _falling(published_s: float) -> float:
+    return -published_s
