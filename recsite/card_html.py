@@ -1,6 +1,6 @@
 """Cards and their buttons as HTML, by Jinja: a page of the feed has two hundred buttons, and Django's templates would
-take longer over them than over all the rest of the request. A card is rendered once, with holes for what each page puts
-into it."""
+take longer over them than over all the rest of the request. One card of each shape is rendered, with holes for the
+texts."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import Any, cast
 
 from django.template.context import Context
-from django.utils.html import conditional_escape, escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from markupsafe import escape
 
 from catalog.models import Item, Topic
 from recsite import clock
@@ -37,12 +38,11 @@ _ON_CARDS = frozenset({"save", "like"})
 
 _KEPT_AS = "page parts"
 
-CARDS_KEPT = 2_000
-"""Of some six kilobytes each; a feed shows most of its items to many."""
+SHAPES_KEPT = 1_000
+"""Of some six kilobytes each, were there so many."""
 FIRST_SEEN = 4
 """So many are on screen at once; the covers of others may come later."""
 
-_TOKEN, _REASON, _INPUTS = "token", "reason", "inputs"
 _HOLE = re.compile(r"\0(\w+)\0")
 
 
@@ -81,87 +81,91 @@ class PageParts:
 
 
 @dataclass(frozen=True)
-class CardLook:
-    """What decides a card's HTML, but for what changes with every page: its token, its reason, what its forms send.
+class CardShape:
+    """What decides which parts a card has and how its buttons stand, apart from every text in it. A site's cards have a
+    few dozen shapes."""
 
-    summary: or the passage that a search found, as HTML.  published: in words.  topic_slug, author_name: "" for none.
-    """
-
-    item_id: int
-    title: str
-    summary: SafeString
-    address: str
-    react_url: str
-    cover_url: str
-    lang: str
-    dir: str
-    published: SafeString
-    reading_minutes: int | None
-    topic_slug: str
-    topic_name: str
-    topic_url: str
-    follow_topic_url: str
-    follows_topic: bool
-    author_name: str
-    author_url: str
-    follow_author_url: str
-    follows_author: bool
-    how_feed_is_made: str
     level: int
     is_lazy: bool
     saved: bool
     liked: bool
-    has_token: bool
+    follows_topic: bool
+    follows_author: bool
+    has_topic: bool
+    has_author: bool
+    has_summary: bool
+    has_minutes: bool
     has_reason: bool
+    has_token: bool
 
     @classmethod
-    def of(cls, card: Card, page: PageParts, *, level: int) -> CardLook:
-        item, topic, author = card.item, card.topic, card.item.author
+    def of(cls, card: Card, page: PageParts, *, level: int) -> CardShape:
+        topic, author = card.topic, card.item.author
         return cls(
-            item_id=item.pk,
-            title=item.title,
-            summary=conditional_escape(card.snippet or item.summary),
-            address=card.address,
-            react_url=card.react_url,
-            cover_url=card.cover_url,
-            lang=card.lang,
-            dir=card.dir,
-            published=date_in_words(item.published_at, page.now),
-            reading_minutes=card.reading_minutes,
-            topic_slug=topic.slug if topic else "",
-            topic_name=topic.name if topic else "",
-            topic_url=card.topic_url,
-            follow_topic_url=card.follow_topic_url,
-            follows_topic=topic is not None and topic.pk in page.followed_topic_ids,
-            author_name=author.name if author else "",
-            author_url=card.author_url,
-            follow_author_url=card.follow_author_url,
-            follows_author=author is not None and author.pk in page.followed_author_ids,
-            how_feed_is_made=page.how_feed_is_made if card.reason else "",
             level=level,
             is_lazy=card.position >= FIRST_SEEN,
             saved=card.saved,
             liked=card.liked,
-            has_token=bool(card.token),
+            follows_topic=topic is not None and topic.pk in page.followed_topic_ids,
+            follows_author=author is not None and author.pk in page.followed_author_ids,
+            has_topic=topic is not None,
+            has_author=author is not None,
+            has_summary=bool(card.snippet or card.item.summary),
+            has_minutes=card.reading_minutes is not None,
             has_reason=bool(card.reason),
+            has_token=bool(card.token),
         )
 
 
 def card_html(card: Card, page: PageParts, *, level: int) -> SafeString:
     """level: of its heading, 2 or 3."""
-    filled = {_TOKEN: escape(card.token), _REASON: escape(card.reason), _INPUTS: page.form_inputs}
-    parts = list(_card_around(CardLook.of(card, page, level=level)))
-    parts[1::2] = [filled[hole] for hole in parts[1::2]]
+    texts = _texts(card, page)
+    parts = list(_skeleton(CardShape.of(card, page, level=level)))
+    parts[1::2] = [texts[hole] for hole in parts[1::2]]
     return SafeString("".join(parts))
 
 
-@lru_cache(maxsize=CARDS_KEPT)
-def _card_around(look: CardLook) -> tuple[str, ...]:
-    """The card's HTML with holes: text, the name of a hole, text, and so on."""
-    html = environment.get_template("card.html").render(
-        look=look, page={"form_inputs": _hole(_INPUTS)}, token=_hole(_TOKEN), reason=_hole(_REASON)
-    )
+def _texts(card: Card, page: PageParts) -> dict[str, str]:
+    """What goes into the holes of a skeleton, as HTML, by the name of the hole."""
+    item, topic, author = card.item, card.topic, card.item.author
+    texts = {
+        "item_id": item.pk,
+        "title": item.title,
+        "summary": card.snippet or item.summary,  # or the passage that a search found, as HTML
+        "address": card.address,
+        "react_url": card.react_url,
+        "cover_url": card.cover_url,
+        "lang": card.lang,
+        "dir": card.dir,
+        "published": date_in_words(item.published_at, page.now),
+        "reading_minutes": card.reading_minutes,
+        "topic_slug": topic.slug if topic else "",
+        "topic_name": topic.name if topic else "",
+        "topic_url": card.topic_url,
+        "follow_topic_url": card.follow_topic_url,
+        "author_name": author.name if author else "",
+        "author_url": card.author_url,
+        "follow_author_url": card.follow_author_url,
+        "how_feed_is_made": page.how_feed_is_made,
+        "form_inputs": page.form_inputs,
+        "reason": card.reason,
+        "token": card.token,
+    }
+    return {name: escape(text) for name, text in texts.items()}
+
+
+@lru_cache(maxsize=SHAPES_KEPT)
+def _skeleton(shape: CardShape) -> tuple[str, ...]:
+    """The HTML of all cards of a shape: text, the name of a hole, text, and so on."""
+    html = environment.get_template("card.html").render(shape=shape, text=_Holes())
     return tuple(_HOLE.split(html))
+
+
+class _Holes:
+    """Every text of a card, as a hole."""
+
+    def __getattr__(self, name: str) -> SafeString:
+        return _hole(name)
 
 
 def _hole(name: str) -> SafeString:
