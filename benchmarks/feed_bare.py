@@ -15,6 +15,7 @@ import numpy as np
 import psycopg
 from django.db import connection
 
+from benchmarks.index_cases import bare_lists
 from ranking.onnx_order import OnnxOrder
 from recsite.funnel.sources import CANDIDATES_PER_SOURCE
 from recsite.personal_page import Page
@@ -79,10 +80,10 @@ def bare_search(index: Index, flat: faiss.IndexFlatIP) -> tuple[faiss.Index, fai
     if base.ann is None:
         return flat, None
     wanted = base.wanted(CANDIDATES_PER_SOURCE, CANDIDATES_PER_SOURCE)
-    asked = base.asked(wanted, CANDIDATES_PER_SOURCE, index.open_rows)
+    lists, asked = bare_lists(base.ann, base.asked(wanted, CANDIDATES_PER_SOURCE, index.open_rows))
     if base.tuning.fetch == 1:
-        return base.ann, asked
-    refined = faiss.IndexRefine(base.ann, flat)
+        return lists, asked
+    refined = faiss.IndexRefine(lists, flat)
     return refined, faiss.IndexRefineSearchParameters(k_factor=base.tuning.fetch, base_index_params=asked)
 
 

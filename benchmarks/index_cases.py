@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.index_world import World
 from retrieval.index import Index
+from retrieval.index_ann import Ann
 from retrieval.index_rows import OpenRows
 from retrieval.index_vectors import ItemVectors, inner_products
 
@@ -119,13 +120,23 @@ def _bare(index: Index, world: World, open_rows: OpenRows) -> dict[str, Search]:
     if base.ann is None:
         return {"faiss": _call(flat, world, K, faiss.SearchParameters(sel=open_rows.selector()))}
     wanted = base.wanted(K, K)
-    asked = base.asked(wanted, K, open_rows)
-    scan = _call(base.ann, world, wanted, asked)
+    lists, asked = bare_lists(base.ann, base.asked(wanted, K, open_rows))
+    scan = _call(lists, world, wanted, asked)
     if base.tuning.fetch == 1:
         return {"faiss": scan}
-    refined = faiss.IndexRefine(base.ann, flat)
+    refined = faiss.IndexRefine(lists, flat)
     refining = faiss.IndexRefineSearchParameters(k_factor=base.tuning.fetch, base_index_params=asked)
     return {"faiss": _call(refined, world, K, refining), "faiss scan": scan}
+
+
+def bare_lists(ann: Ann, asked: faiss.SearchParameters) -> tuple[faiss.Index, faiss.SearchParameters]:
+    """The same as FAISS puts it together: its own linear transform before the same lists."""
+    if ann.directions is None:
+        return ann.index, asked
+    transform = faiss.LinearTransform(*ann.directions.shape)
+    faiss.copy_array_to_vector(ann.directions.T.ravel(), transform.A)
+    transform.is_trained = True
+    return faiss.IndexPreTransform(transform, ann.index), faiss.SearchParametersPreTransform(index_params=asked)
 
 
 def _call(index: faiss.Index, world: World, k: int, asked: faiss.SearchParameters) -> Search:

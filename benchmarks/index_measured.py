@@ -125,7 +125,7 @@ def _built(world: World, config: IndexConfig) -> tuple[Index, Built]:
     index = Index.build(world.items, world.item_ids, config, queries=world.tuning)
     seconds, cpu_seconds = time.perf_counter() - begun, time.process_time() - begun_cpu
     base, num_items = index.base, len(index)
-    ann_bytes = 0 if base.ann is None else faiss.serialize_index(base.ann).nbytes
+    ann_bytes = 0 if base.ann is None else faiss.serialize_index(base.ann.index).nbytes
     built = Built(
         kind=index.kind,
         effort=base.tuning.effort,

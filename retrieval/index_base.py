@@ -9,6 +9,7 @@ import faiss
 import numpy as np
 
 from retrieval import index_ann
+from retrieval.index_ann import Ann
 from retrieval.index_config import Kind
 from retrieval.index_rows import OpenRows
 from retrieval.index_vectors import ItemVectors, best, best_rows, inner_products
@@ -43,7 +44,7 @@ class Base:
 
     items: ItemVectors
     kind: Kind
-    ann: faiss.Index | None
+    ann: Ann | None
     tuning: Tuning
     recall_at: int
 
@@ -68,7 +69,9 @@ class Base:
     ) -> tuple[np.ndarray, np.ndarray]:
         """What `ann` finds with the tuned effort: fewer than `k` when the lists it looks at hold no more."""
         wanted = self.wanted(k, depth)
-        rows = index_ann.fetched(self.ann, query, wanted, self.asked(wanted, depth, open_rows))
+        if self.ann is None:
+            raise ValueError("An exact base has nothing that could be searched approximately.")
+        rows = self.ann.fetched(query, wanted, self.asked(wanted, depth, open_rows))
         return best(inner_products(query, self.items.vectors.take(rows, axis=0)), rows, k)
 
     def wanted(self, k: int, depth: int) -> int:
@@ -87,7 +90,12 @@ class Base:
         reach = max(1.0, depth / self.recall_at) * len(self.items) / open_rows.count
         effort = math.ceil(self.tuning.effort * reach**_REACH)
         least = index_ann.least_effort(self.kind, max(wanted, depth))
-        return min(max(effort, least), index_ann.most_effort(self.kind, self.ann))
+        return min(max(effort, least), self.most_effort)
+
+    @property
+    def most_effort(self) -> int:
+        """More than this finds no more; nothing for an exact search."""
+        return 0 if self.ann is None else index_ann.most_effort(self.kind, self.ann)
 
     def _exactly(self, query: np.ndarray, k: int, open_rows: OpenRows) -> tuple[np.ndarray, np.ndarray]:
         scores = inner_products(query, self.items.vectors)

@@ -10,17 +10,15 @@ from enum import StrEnum
 class Kind(StrEnum):
     """How the nearest items are found.
 
-    Medians of `python -m benchmarks index` in ms: 300 items at recall 0.95, one thread of a machine that others share.
+    Medians of `python -m benchmarks index` in ms: 300 items at recall 0.95, one thread of a quiet machine.
 
         items        EXACT   HNSW   IVF_8BIT   IVF_4BIT
-        10,000        0.25    0.5       0.29       0.22
-        20,000        0.48    0.9       0.37       0.37
-        30,000        0.71    1.2       0.53       0.37
-        100,000       3       1.1       0.55       0.41
-        1,000,000    44         -       1.8        0.81
+        10,000        0.13   0.27      0.15       0.08
+        100,000       1.1    0.55      0.36       0.14
+        1,000,000      -      -        1.4        0.34
 
-    Up to 20,000 items an exact search costs 0.1 ms more at most, misses nothing and needs no building. A graph of
-    100,000 takes 28 s to build, of a million seven minutes; inverted lists 8 and 50 s, half of it for measuring.
+    Up to 20,000 items an exact search costs 0.2 ms more at most, misses nothing and needs no building. A graph of
+    100,000 takes 11 s to build, of a million seven minutes; inverted lists 2 and 18 s.
     """
 
     EXACT = "exact"
@@ -30,10 +28,11 @@ class Kind(StrEnum):
     IVF_8BIT = "ivf_8bit"
     """Inverted lists, 8-bit scalar quantisation: a byte a dimension."""
     IVF_4BIT = "ivf_4bit"
-    """Inverted lists, each dimension in 4 bits with 16 trained levels, laid out for FAISS's FastScan.
+    """Inverted lists of the leading principal directions, each in 4 bits with 16 trained levels, laid out for FAISS's
+    FastScan.
 
     Four bits alone lose a sixth of the top 300, so that up to twice as many are fetched, and put in order by their
-    float32 vectors: half of the bytes of 8 bits, and at a million items half of the time."""
+    float32 vectors: a fifth of the bytes of 8 bits, and at a million items a fifth of the time."""
 
 
 LEAST_TRAINED = 1_000
@@ -50,6 +49,8 @@ class IndexConfig:
     sample_queries: how many of the given queries are measured on, at most.
     lists_per_sqrt_item: inverted lists = this times the square root of the number of items.
     points_per_list: vectors that one list's centre is trained on.
+    kept_best: 4-bit lists hold as many principal directions as find this share of the best items by themselves; the
+        rest is left to the float32 vectors, which decide on the order (`index_ann.leading_directions`).
     hnsw_links, hnsw_build_effort: M and efConstruction.
     max_dead_share: `needs_rebuild` above this share of deleted or replaced rows.
     max_delta: `needs_rebuild` above this many rows upserted since the build; 10,000 add 0.2 to 0.5 ms to a search.
@@ -62,8 +63,9 @@ class IndexConfig:
     recall_goal: float = 0.95
     recall_at: int = 300
     sample_queries: int = 400
-    lists_per_sqrt_item: float = 2.0
-    points_per_list: int = 50
+    lists_per_sqrt_item: float = 1.4
+    points_per_list: int = 100
+    kept_best: float = 0.9
     hnsw_links: int = 16
     hnsw_build_effort: int = 80
     max_dead_share: float = 0.10
@@ -73,6 +75,8 @@ class IndexConfig:
     def __post_init__(self) -> None:
         if not 0 < self.recall_goal <= 1:
             raise ValueError(f"recall_goal is a share above 0 and at most 1, not {self.recall_goal}.")
+        if not 0 < self.kept_best <= 1:
+            raise ValueError(f"kept_best is a share above 0 and at most 1, not {self.kept_best}.")
         if not 0 <= self.max_dead_share <= 1:
             raise ValueError(f"max_dead_share is a share from 0 to 1, not {self.max_dead_share}.")
         least = min(self.recall_at, self.sample_queries, self.points_per_list, self.hnsw_links, self.hnsw_build_effort)

@@ -12,12 +12,16 @@ from typing import Any
 import faiss
 import numpy as np
 
+from retrieval.index_ann import Ann
 from retrieval.index_base import Base, Tuning
 from retrieval.index_config import IndexConfig, Kind
 from retrieval.index_rows import OpenRows
 from retrieval.index_vectors import ItemVectors
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+_NOTHING = np.empty(0, np.uint8)
+_NO_DIRECTIONS = np.empty((0, 0), np.float32)
 
 
 class IndexFileError(ValueError):
@@ -50,8 +54,9 @@ def write(path: str | os.PathLike[str], saved: Saved) -> None:
     }
     arrays: dict[str, Any] = {
         "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
-        "ann": np.empty(0, np.uint8) if base.ann is None else faiss.serialize_index(base.ann),
-        "open_bits": np.empty(0, np.uint8) if saved.open_rows.bits is None else saved.open_rows.bits,
+        "ann": _NOTHING if base.ann is None else faiss.serialize_index(base.ann.index),
+        "directions": _NO_DIRECTIONS if base.ann is None or base.ann.directions is None else base.ann.directions,
+        "open_bits": _NOTHING if saved.open_rows.bits is None else saved.open_rows.bits,
         "delta_ids": saved.delta.item_ids,
         "delta_vectors": saved.delta.vectors,
         "queries": saved.queries,
@@ -103,9 +108,9 @@ def _check_belongs(path: str | os.PathLike[str], header: Mapping[str, Any], item
 def _put_together(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], items: ItemVectors) -> Saved:
     kind = Kind(header["kind"])
     config = IndexConfig(**header["config"])
-    ann = None if kind is Kind.EXACT else faiss.deserialize_index(arrays["ann"])
-    if ann is not None and (ann.ntotal, ann.d) != items.vectors.shape:
-        raise ValueError(f"its FAISS index holds {ann.ntotal} vectors of {ann.d} dimensions")
+    ann = None if kind is Kind.EXACT else _ann(arrays)
+    if ann is not None and ann.shape != items.vectors.shape:
+        raise ValueError("its FAISS index holds {} vectors of {} dimensions".format(*ann.shape))
     bits = arrays["open_bits"]
     return Saved(
         Base(items, kind, ann, Tuning(**header["tuning"]), config.recall_at),
@@ -115,3 +120,10 @@ def _put_together(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], i
         config,
         arrays["queries"],
     )
+
+
+def _ann(arrays: Mapping[str, np.ndarray]) -> Ann:
+    index, directions = faiss.deserialize_index(arrays["ann"]), arrays["directions"]
+    if directions.size and directions.shape[1] != index.d:
+        raise ValueError(f"its FAISS index has {index.d} dimensions, but {directions.shape[1]} directions lead into it")
+    return Ann(index, directions if directions.size else None)

@@ -22,7 +22,7 @@ def test_no_more_lists_are_probed_than_there_are() -> None:
     base = built(Kind.IVF_4BIT).base
     assert base.ann is not None
     nearly_none = OpenRows.all_of(NUM_ITEMS).without(np.arange(NUM_ITEMS - 1))
-    assert base.effort(1, 10**6, nearly_none) == base.ann.nlist
+    assert base.effort(1, 10**6, nearly_none) == base.ann.index.nlist
 
 
 def test_a_graph_search_keeps_as_many_in_hand_as_are_wanted() -> None:
@@ -45,5 +45,6 @@ def test_searching_leaves_the_shared_faiss_index_as_it_is(kind: Kind) -> None:
 
 
 def set_on(index: Index) -> int:
-    ann = index.base.ann
-    return ann.hnsw.efSearch if index.kind is Kind.HNSW else ann.nprobe  # type: ignore[union-attr]
+    assert index.base.ann is not None
+    searched = index.base.ann.index
+    return searched.hnsw.efSearch if index.kind is Kind.HNSW else searched.nprobe

@@ -24,7 +24,7 @@ def test_only_a_kind_that_goes_by_size_has_others_behind_it() -> None:
 
 
 def test_lists_grow_with_the_root_of_the_number_of_items() -> None:
-    assert IndexConfig().lists_for(1_000_000) == 2_000
+    assert IndexConfig().lists_for(1_000_000) == 1_400
     assert IndexConfig(lists_per_sqrt_item=0.001).lists_for(1_000) == 1
 
 
@@ -34,6 +34,7 @@ def test_lists_grow_with_the_root_of_the_number_of_items() -> None:
         {"recall_goal": 0.0},
         {"recall_goal": 1.01},
         {"max_dead_share": 1.5},
+        {"kept_best": 0.0},
         {"recall_at": 0},
         {"sample_queries": 0},
         {"lists_per_sqrt_item": 0.0},
