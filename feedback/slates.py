@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, LiteralString
@@ -135,10 +135,11 @@ def record_slate(slate: ServedSlate, *, detail_share: float) -> None:
     shown, never what somebody did. Raises DatabaseError.
     """
     keeps_candidates = slate.candidates is not None and _is_chosen(slate.id, detail_share)
-    statement, values = _INSERT_SLATE, _slate_values(slate, detail_share)
+    sources = _source_names(slate)
+    statement, values = _INSERT_SLATE, _slate_values(slate, sources, detail_share)
     if keeps_candidates or slate.features is not None:
         statement = _INSERT_BOTH
-        values = _detail_values(slate, slate.candidates if keeps_candidates else None) + values
+        values = _detail_values(slate, sources, slate.candidates if keeps_candidates else None) + values
     with prepared_cursor() as cursor:
         cursor.execute(statement, values)
 
@@ -214,8 +215,7 @@ _INSERT_SLATE = _insert("feedback_slate", _SLATE_COLUMNS)
 _INSERT_BOTH = f"WITH detail AS ({_insert('feedback_slatedetail', _DETAIL_COLUMNS)}) {_INSERT_SLATE}"
 
 
-def _slate_values(slate: ServedSlate, detail_share: float) -> list[Any]:
-    sources = _source_names(slate)
+def _slate_values(slate: ServedSlate, sources: Sequence[str], detail_share: float) -> list[Any]:
     bit = {name: 1 << index for index, name in enumerate(sources)}
     named = [sorted(slot.named_by, key=lambda one: bit[one.source]) for slot in slate.slots]
     return [
@@ -257,15 +257,15 @@ def _source_names(slate: ServedSlate) -> list[str]:
     """Every source of the slate or of its candidates, sorted: source i is bit i."""
     names = {one.source for slot in slate.slots for one in slot.named_by}
     if slate.candidates is not None:
-        names.update(*slate.candidates.named_by)
+        names.update(*set(slate.candidates.named_by))  # a thousand candidates have a few dozen sets
     return sorted(names)
 
 
-def _detail_values(slate: ServedSlate, candidates: Candidates | None) -> list[Any]:
+def _detail_values(slate: ServedSlate, sources: Sequence[str], candidates: Candidates | None) -> list[Any]:
     features = [slate.id, slate.feature_set, slate.features]
     if candidates is None:
         return features + [None] * (len(_DETAIL_COLUMNS) - len(features))
-    bit = {name: 1 << index for index, name in enumerate(_source_names(slate))}
+    bit = {name: 1 << index for index, name in enumerate(sources)}
     bits = {names: sum(bit[name] for name in names) for names in set(candidates.named_by)}
     return [
         *features,

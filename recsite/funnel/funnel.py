@@ -27,7 +27,6 @@ from retrieval.stage import RetrievalStage
 from retrieval.union import NOT_NAMED, Union, unite
 
 _NEWEST_CHOICES = CovisitationConfig(Evidence(last_items=2, recency=0.5))
-_NOBODY = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,14 +141,12 @@ class Funnel:
 
     def _covisited(self, state: QueryState, item_ids: np.ndarray) -> np.ndarray:
         """(n,) float32."""
-        near = self._newest_choices.candidates(state, max(1, len(self.stage.graph.items)), exclude=_NOBODY)
-        amounts = np.zeros(len(item_ids), np.float32)
-        order = np.argsort(near.item_ids)
-        places = np.searchsorted(near.item_ids[order], item_ids)
-        inside = places < len(near)
-        rows = order[places[inside]]
-        amounts[inside] = np.where(near.item_ids[rows] == item_ids[inside], near.scores[rows], 0)
-        return amounts
+        reached, scores = self._newest_choices.scores(state)
+        if not len(reached):
+            return np.zeros(len(item_ids), np.float32)
+        rows = self.stage.graph.items.idx_of(item_ids)
+        places = np.minimum(np.searchsorted(reached, rows), len(reached) - 1)
+        return np.where(reached[places] == rows, scores[places], 0).astype(np.float32)
 
 
 def with_catalogue(funnel: Funnel, catalogue: Catalogue) -> Funnel:

@@ -44,12 +44,16 @@ class Covisitation:
 
     def candidates(self, state: QueryState, k: int, *, exclude: np.ndarray) -> Candidates:
         """See `Source.candidates`. A history without an item of the graph brings none."""
+        reached, scores = self.scores(state)
+        if not len(reached):
+            return NO_CANDIDATES
+        return best(self.graph.items.item_ids[reached], scores, k, exclude=exclude)
+
+    def scores(self, state: QueryState) -> tuple[np.ndarray, np.ndarray]:
+        """What is reached at all: (n,) rows of the graph's items, rising, and their scores, (n,) float64."""
         graph, config = self.graph, self.config
         rows, said, shares = config.evidence.of(state, graph.items)
-        if not len(rows):
-            return NO_CANDIDATES
         near, far, weights = graph.arrows(rows)
         amounts = said * shares / graph.masses[rows] ** config.row_power
         reached, sums = sums_by_row(far, weights * amounts[near], len(graph.items))
-        scores = sums / graph.masses[reached] ** config.end_power
-        return best(graph.items.item_ids[reached], scores, k, exclude=exclude)
+        return reached, sums / graph.masses[reached] ** config.end_power
