@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.loop_arms import Arm
-from benchmarks.loop_measures import FIRST, TruthOfSite
+from benchmarks.loop_measures import TruthOfSite, utility_of_page
 from benchmarks.loop_sources import ArmFunnel, Unshown
 from benchmarks.loop_sources import First as FirstOf
 from benchmarks.loop_training import Learned as LearnedByArm
@@ -235,8 +235,7 @@ def _true_utility(
     for one, _, ranked in ask(funnel_at, of_drawn_moments(measuring.positives, QUESTIONS, seed=0)):
         reader = people.get(one.reader_id)
         if reader is not None:
-            rows = truth.rows(ranked.item_ids()[:FIRST])
-            values.append(float(truth.utilities(reader, day)[rows].mean()))
+            values.append(utility_of_page(truth.utilities(reader, day), truth.rows(ranked.item_ids())))
     if not values:
         raise NothingToMeasure("Nobody asked anything on that day.")
     return float(np.mean(values))

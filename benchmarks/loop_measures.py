@@ -101,6 +101,12 @@ class TruthOfSite:
         return frozenset(fits[: round(DISLIKED_SHARE * len(fits))])
 
 
+def utility_of_page(of_items: np.ndarray, rows: np.ndarray) -> float:
+    """The mean of its first ten slots; nothing for a page without any, as for a reader of whose language no candidate
+    is. of_items: (n,) float64, of a slot with each item.  rows: of the page's items, in their order."""
+    return float(of_items[rows[:FIRST]].mean()) if len(rows) else 0.0
+
+
 def measure(
     truth: TruthOfSite,
     told: Sequence[Told],
