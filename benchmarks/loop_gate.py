@@ -95,7 +95,7 @@ def learn_behind_gate(
         "promoted": is_promoted,
         "candidate_says": "Nothing could be measured." if verdict is None else verdict.why,
     }
-    return LearnedByArm(release, None, report)
+    return LearnedByArm(release, report)
 
 
 def _verdict(

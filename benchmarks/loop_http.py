@@ -39,7 +39,7 @@ class SiteOverHttp(ArmSite):
             now=now.isoformat(),
             folder=str(self.folder / "files"),
         )
-        return Learned(Release.objects.get(pk=said["release"]), None, said["report"])
+        return Learned(Release.objects.get(pk=said["release"]), said["report"])
 
     def keep_all(self) -> Unshown:
         return Unshown(most=None)

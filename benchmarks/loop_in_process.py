@@ -51,7 +51,7 @@ class SiteInProcess(ArmSite):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.shelf = ArmShelf(asks_of(self.arm, self._scored(), self.priors), self.unshown)
+        self.shelf = ArmShelf(asks_of(self.arm, self._scored()), self.unshown)
         serve_from(self.shelf)
         # Requests come one after the other from this thread: its connection is not asked at each whether it is well.
         for signal in (request_started, request_finished):

@@ -40,8 +40,6 @@ def _why_not(arm: Arm) -> str:
         return "its scores come from whoever plays the readers, and reach the site within a process only"
     if arm.needs_unshown:
         return "the candidates that its pages did not show are kept in the memory of the site's process"
-    if arm.prior:
-        return "the priors of its releases are kept in the memory of the process that trains"
     if arm.gated:
         return "its releases are held against the gate where its rounds are played"
     return ""

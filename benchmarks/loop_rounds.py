@@ -26,13 +26,11 @@ from benchmarks.loop_pieces import CONTROL, LOG_OF, Piece
 from benchmarks.loop_programs import Programs
 from benchmarks.loop_site import BEGAN, DAY, ArmSite
 from benchmarks.loop_sources import POPULAR, Unshown
-from benchmarks.loop_training import go_live, learn, popularity_of
+from benchmarks.loop_training import go_live, learn
 from benchmarks.site_stage import made_up_stage
 from ranking.artefact import RankerArtefact
 from ranking.order import RetrievalOrder
 from recsite.funnel.sources import FEATURE_SET
-from recsite.models import Release
-from recsite.releases.loading import load_release
 from recsite.training.examples import read_history
 from retrieval.config import TowerConfig, TwoTowerConfig
 from retrieval.stage import FittedStage
@@ -104,13 +102,10 @@ def rounds(arm: Arm, piece: Piece, finished: int, programs: Programs | None = No
         if is_control and site.unshown is not None:
             found = control(site, site.unshown, last, since=began, now=since, until=until)
             (piece.own / CONTROL).write_text(json.dumps(found))
-        if arm.trains and not arm.prior and number > 1:  # the first day's has nothing before it
+        if arm.trains and number > 1:  # the first day's has nothing before it
             result |= gate_of_day(site.truth, site.reader_of(), day=day, since=since, until=until)
         if arm.trains:
-            learned = site.learn(number=number, since=began, now=until)
-            if learned.log_prior is not None:
-                site.priors[learned.release.pk] = learned.log_prior
-            result |= learned.report
+            result |= site.learn(number=number, since=began, now=until).report
         if site.unshown is not None:
             site.unshown.save(piece.own / UNSHOWN_FILE)
         yield result
@@ -127,12 +122,7 @@ def _begin(site: ArmSite, arm: Arm, piece: Piece, finished: int) -> None:
             nothing = _knows_nothing(read_history(now=now).items)
             go_live(nothing, popular, number=OWN_FIRST, now=now, folder=piece.own / "files")
         elif _has_own_towers(arm):
-            first = site.learn(number=OWN_FIRST, since=now, now=now)
-            if first.log_prior is not None:
-                site.priors[first.release.pk] = first.log_prior
-    elif arm.prior:
-        live = Release.objects.get(state=Release.State.LIVE)
-        site.priors[live.pk] = _prior_again(live)
+            site.learn(number=OWN_FIRST, since=now, now=now)
 
 
 def _has_own_towers(arm: Arm) -> bool:
@@ -142,11 +132,6 @@ def _has_own_towers(arm: Arm) -> bool:
         arm, key=plain.key, title=plain.title, labels=plain.labels, exploration=plain.exploration, gated=False
     )
     return arm.trains and replace(same, impression_features=plain.impression_features) != plain
-
-
-def _prior_again(live: Release) -> np.ndarray:
-    history = read_history(now=live.retriever_until)
-    return popularity_of(history, load_release(live).stage.item_ids, live.retriever_until)
 
 
 def _site(piece: Piece, arm: Arm, programs: Programs | None = None) -> ArmSite:

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
-import numpy as np
 from django.conf import settings
 from django.db import connections
 
@@ -29,13 +28,12 @@ PATIENCE_S = 60
 @dataclass
 class ArmSite(ABC):
     """One arm's site, wherever it runs. folder: of its piece.  unshown: what its pages did not show, where that is
-    kept.  priors: as of `asks_of`.  clients: of the readers, in their order."""
+    kept.  clients: of the readers, in their order."""
 
     arm: Arm
     truth: TruthOfSite
     folder: Path
     unshown: Unshown | None = None
-    priors: dict[int, np.ndarray] = field(default_factory=dict)
     clients: list[httpx.Client] = field(default_factory=list)
     _next_count: datetime | None = None
     _readers: list[SimulatedReader] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -17,9 +17,7 @@ from ranking.request import RankingRequest
 from recsite.funnel.funnel import Funnel
 from recsite.releases.live import Serving, Shelf
 from retrieval.candidates import NO_CANDIDATES, Candidates, Source
-from retrieval.popularity_prior import extend_candidates, extend_query
 from retrieval.query_state import QueryState
-from retrieval.stage import RetrievalStage
 
 TWO_TOWER, POPULAR = "two_tower", "popular"
 KEPT_UNSHOWN = 60
@@ -87,34 +85,6 @@ class Scored:
         return Candidates(self.item_ids[rows[best]], scores[best])
 
 
-@dataclass(frozen=True, eq=False)
-class WithPrior:
-    """The towers of a stage with a popularity prior as one more dimension, searched exactly.
-
-    items: (n, width + 1) float32, in the order of the stage's `item_ids`.
-    """
-
-    stage: RetrievalStage
-    items: np.ndarray
-
-    @classmethod
-    def of(cls, stage: RetrievalStage, log_prior: np.ndarray, strength: float) -> WithPrior:
-        temperature = stage.config.training.temperature
-        return cls(stage, extend_candidates(stage.item_vectors, log_prior, alpha=strength, temperature=temperature))
-
-    @property
-    def name(self) -> str:
-        return TWO_TOWER
-
-    def candidates(self, state: QueryState, k: int, *, exclude: np.ndarray) -> Candidates:
-        query = extend_query(self.stage.retriever.encoder.vectors([state]))[0]
-        scores = (self.items @ query).astype(np.float32)
-        scores[np.isin(self.stage.item_ids, exclude)] = -np.inf
-        best = best_first(scores)[: min(k, CANDIDATES)]
-        best = best[np.isfinite(scores[best])]
-        return Candidates(self.stage.item_ids[best], scores[best])
-
-
 @dataclass
 class Unshown:
     """Some candidates of every page with their features, as they were when it was made.
@@ -180,8 +150,8 @@ class ArmFunnel(Funnel):
 Asks = Callable[[Serving], tuple[Source, ...]]
 
 
-def asks_of(arm: Arm, scored: Source | None, priors: Mapping[int, np.ndarray]) -> Asks:
-    """scored: of the ends of the scale.  priors: ln P of each item of a stage, by release."""
+def asks_of(arm: Arm, scored: Source | None = None) -> Asks:
+    """scored: of the ends of the scale."""
 
     def asks(serving: Serving) -> tuple[Source, ...]:
         if scored is not None:
@@ -189,8 +159,6 @@ def asks_of(arm: Arm, scored: Source | None, priors: Mapping[int, np.ndarray]) -
         if arm.named is Named.POPULARITY:
             catalogue = serving.funnel.catalogue
             return (PopularFirst(catalogue.popular, catalogue.fresh),)
-        if arm.prior:
-            return (WithPrior.of(serving.funnel.stage, priors[serving.release_id], arm.prior),)
         return (First(serving.funnel.stage.retriever),)
 
     return asks

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -32,7 +31,6 @@ from recsite.training.examples import History, read_history
 from recsite.training.impressions import LoggedVisits, visits_of_log
 from recsite.training.publishing import publish, write_ranker, write_stage
 from retrieval.config import Negatives, TwoTowerConfig
-from retrieval.popularity_prior import log_prior
 from retrieval.stage import FittedStage
 from retrieval.stage_training import fit_stage
 
@@ -45,11 +43,9 @@ _LABEL_CONFIGS = {Labels.SERVED: LabelConfig(unviewed=True), Labels.ABOVE: Label
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """release: of the round.  log_prior: (n,) ln P of its stage's items, where the arm serves with it.
-    report: plain JSON values."""
+    """release: of the round.  report: plain JSON values."""
 
     release: Release
-    log_prior: np.ndarray | None
     report: dict[str, object]
 
 
@@ -64,13 +60,12 @@ def learn(
     fitted = train_towers(arm, history, now, number=number, seed=seed)
     ranker = train_order(arm, history, unshown, seed=seed, since=since, now=now)
     release = go_live(fitted, ranker, number=number, now=now, folder=folder)
-    prior = popularity_of(history, fitted.index.base.items.item_ids, now) if arm.prior else None
     report = {
         "positives": len(history.before(now)),
         "reranked": not isinstance(ranker.order, RetrievalOrder),
         "ranker": {name: ranker.report[name] for name in ("visits", "trees") if name in ranker.report},
     }
-    return Learned(release, prior, report)
+    return Learned(release, report)
 
 
 def go_live(fitted: FittedStage, ranker: RankerArtefact, *, number: int, now: datetime, folder: Path) -> Release:
@@ -116,7 +111,7 @@ def train_towers(arm: Arm, history: History, until: datetime, *, number: int, se
 
 
 def towers_config(arm: Arm, history: History, until: datetime, *, number: int, seed: int) -> TwoTowerConfig:
-    plain = retriever_config("small", seed=seed + arm.noise)
+    plain = retriever_config("small", popularity_prior=arm.prior, seed=seed + arm.noise)
     rows = float(history.before(until)["weight"].to_numpy().sum())
     sees = arm.impression_weight > 0 and number + 1 >= arm.impressions_from
     training = replace(
@@ -157,19 +152,6 @@ def with_refused(table: pa.Table, refused: pl.DataFrame) -> pa.Table:
     joined = keys.join(refused, on=["reader_id", "item_id"], how="left", maintain_order="left")
     lists = joined["not_chosen"].fill_null([]).to_arrow().cast(pa.list_(pa.int64()))
     return table.append_column("not_chosen", lists)
-
-
-def popularity_of(history: History, ids: np.ndarray, until: datetime) -> np.ndarray:
-    """(n,) float32 ln P of a stage's items, in their order; a new item has that of its topics."""
-    chosen = np.searchsorted(ids, history.interactions(until).item_ids)
-    counts = np.bincount(chosen, minlength=len(ids))
-    items = pl.DataFrame(pl.from_arrow(history.items.select(["item_id", "topics"]))).sort("item_id")
-    topics = items.filter(pl.col("item_id").is_in(ids.tolist()))["topics"]
-    sizes = topics.list.len().fill_null(0).to_numpy()
-    flat = topics.explode().drop_nulls().to_numpy()
-    _, places = np.unique(flat, return_inverse=True)
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return log_prior(counts, offsets, places.astype(np.int64))
 
 
 # --- the order ---

@@ -20,12 +20,12 @@ released: nothing else says when the site is to see it."""
 
 
 def application_of(arm: str) -> WSGIApplication:
-    """The site with the sources of an arm, which has neither priors nor candidates to keep."""
+    """The site with the sources of an arm, which has no candidates to keep."""
     site = get_wsgi_application()
     from benchmarks.loop_sources import ArmShelf, asks_of  # noqa: PLC0415 - imports what Django must be set up for
     from recsite.releases.live import serve_from  # noqa: PLC0415
 
-    shelf = ArmShelf(asks_of(ARMS[arm], None, {}))
+    shelf = ArmShelf(asks_of(ARMS[arm]))
     serve_from(shelf)
 
     def called(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -92,14 +92,15 @@ def _artefact(
     query, candidate = QueryTower(len(item_ids), towers), CandidateTower(len(item_ids), towers)
     for tower in (query, candidate):
         tower.start_at(torch.from_numpy(vectors))
+    vectors_of_items = query.items.weight.detach().numpy()
     two_items = candidate_features(content, counts, until.timestamp(), np.array([0, 1]))
     return RetrieverArtefact(
         item_ids=item_ids,
         item_embeddings=vectors,
         item_topics=topics,
         item_counts=counts,
-        query_items=query.items.weight.detach().numpy(),
-        query_tower=exported_query(query, encode_table(nobody, content, towers)),
+        query_items=vectors_of_items,
+        query_tower=exported_query(query, vectors_of_items, encode_table(nobody, content, towers)),
         candidate_tower=exported(candidate, two_items.arrays()),
         weights={},
         config=config,

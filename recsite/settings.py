@@ -64,16 +64,20 @@ def _integer(name: str, default: int, *, low: int, high: int) -> int:
 
 
 def _share(name: str, default: float) -> float:
+    return _number(name, default, high=1)
+
+
+def _number(name: str, default: float, *, high: float) -> float:
     value = _raw(name)
     if value is None:
         return default
     try:
-        share = float(value)
+        number = float(value)
     except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise _refuse(name, value, "a number from 0 to 1")
-    return share
+        number = -1.0
+    if not 0 <= number <= high:
+        raise _refuse(name, value, f"a number from 0 to {high:g}")
+    return number
 
 
 def _numbers(name: str, known: tuple[str, ...]) -> dict[str, float]:
@@ -357,6 +361,9 @@ EXPLORATION_OUTSIDE_SHARE = _share("EXPLORATION_OUTSIDE_SHARE", 0.2)
 TRAINING_SIZE = _raw("TRAINING_SIZE") or ("small" if DEMO else "full")
 if TRAINING_SIZE not in {"small", "full"}:
     raise _refuse("TRAINING_SIZE", TRAINING_SIZE, "small or full")
+
+POPULARITY_PRIOR = _number("POPULARITY_PRIOR", 0.0, high=2)
+"""How much popularity counts in retrieval (alpha of `retrieval.popularity_prior`); 0: logQ instead."""
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -38,8 +38,9 @@ class RetrieverArtefact:
     """What training hands to serving; nothing else crosses.
 
     item_ids: (num_items,) int64 catalogue ids, unique; gives the row order of the other arrays.
-    item_embeddings: (num_items, width) float32; width is dim, L2 norm 1, so that inner product equals cosine; with free
-        norms dim + 1, the last the item's bias, which a query meets with 1.
+    item_embeddings: (num_items, width) float32; width is dim, L2 norm 1, so that inner product equals cosine. With free
+        norms it is dim + 1, the last the item's bias, which a query meets with 1; so is an item's popularity prior
+        after dim numbers of norm 1.
     item_topics: (num_items, TOPICS) int32 hashed rows; a query carries those of its latest items.
     item_counts: (num_items, COUNTS) float32, as the candidate tower was given them at `trained_until`.
     query_items: (FIRST_ITEM + num_items, dim) float32, what the query tower makes of each item of a history.
@@ -72,7 +73,7 @@ class RetrieverArtefact:
                 f"This retriever has format {self.format_version}, but this code reads {FORMAT_VERSION}. Train again."
             )
         towers = self.config.towers
-        expected = (len(self.item_ids), towers.dim if towers.unit_norm else towers.dim + 1)
+        expected = (len(self.item_ids), self.config.width)
         if self.item_embeddings.shape != expected:
             raise ArtefactError(f"item_embeddings is {self.item_embeddings.shape}, but ids and config say {expected}.")
         if not np.isfinite(self.item_embeddings).all():
@@ -85,7 +86,7 @@ class RetrieverArtefact:
         if self.query_items.shape != (FIRST_ITEM + len(self.item_ids), towers.dim):
             raise ArtefactError(f"query_items is {self.query_items.shape} for {len(self.item_ids)} items.")
         if towers.unit_norm and len(self.item_ids):
-            norms = np.linalg.norm(self.item_embeddings, axis=1)
+            norms = np.linalg.norm(self.item_embeddings[:, : towers.dim], axis=1)
             if np.abs(norms - 1).max() > 1e-3:
                 raise ArtefactError(
                     f"Vectors of unit norm are promised, but one has {norms[np.abs(norms - 1).argmax()]}."

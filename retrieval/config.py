@@ -118,6 +118,9 @@ class TrainingConfig:
     log_q_strength: beta of the logQ correction, 1 for the textbook's, 0 for none.  positive_correction: of a row's own
     column.  streaming_rate: of `log_q.StreamingFrequency` (Yi et al. 2019), which then estimates how often an item is
     drawn, batch by batch; None for counts of the interval that the batch comes from.
+    popularity_prior: alpha of tau alpha ln P(d), which is added to scores of trained towers, P(d) an item's share of
+    the window's positives (`popularity_prior.py`); 0 leaves it out. The rival of logQ: meant for sampled negatives and
+    a log_q_strength of 0. It changes nothing of how towers learn.
     hard_negatives: columns that a row gets for itself, drawn from the `hard_window` items that the towers of the epoch
     before ranked highest for it, after the first `hard_skip`. Only beside sampled negatives, and where a batch and the
     catalogue make no more than `MOST_HARD_SCORES`.
@@ -153,6 +156,7 @@ class TrainingConfig:
     log_q_strength: float = 1.0
     positive_correction: PositiveCorrection = PositiveCorrection.SAME
     streaming_rate: float | None = None
+    popularity_prior: float = 0.0
     hard_negatives: int = 0
     hard_skip: int = 10
     hard_window: int = 100
@@ -179,6 +183,7 @@ class TrainingConfig:
             _require_not_negative(name, getattr(self, name))
         _require_not_negative("in_batch_negatives", self.in_batch_negatives or 0)
         _require_not_negative("spectral_ridge", self.spectral_ridge or 0)
+        _require_not_negative("popularity_prior", self.popularity_prior)
         if self.negatives == Negatives.SEEN and not self.impression_weight:
             raise ConfigError("With negatives that were seen alone, impression_weight must be above 0: else nothing.")
         if self.in_batch_negatives == self.uniform_negatives == 0:
@@ -221,3 +226,17 @@ class TwoTowerConfig:
             raise ConfigError(
                 "spectral_ridge begins with vectors whose norms say how popular an item is: set unit_norm to False."
             )
+        if self.training.popularity_prior and not self.towers.unit_norm:
+            raise ConfigError(
+                "With free norms an item's bias learns how popular it is: leave popularity_prior at 0 beside them."
+            )
+
+    @property
+    def width(self) -> int:
+        """Of the vectors that serving compares: dim, and one more for an item's bias or its prior."""
+        return self.towers.dim + self.has_bias
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether the last number of an item's vector is added to every score of it, and that of a query is 1."""
+        return not self.towers.unit_norm or self.training.popularity_prior > 0

@@ -13,6 +13,7 @@ from torch import nn
 
 from retrieval.artefact import ITEM_TABLE
 from retrieval.features import QueryFeatures
+from retrieval.prior_towers import QueryMeetingPrior
 from retrieval.towers import QueryTower
 
 NO_TABLES: Mapping[str, np.ndarray] = MappingProxyType({})
@@ -46,10 +47,10 @@ def exported(tower: nn.Module, example: dict[str, np.ndarray], tables: Mapping[s
     return file.getvalue()
 
 
-def exported_query(tower: QueryTower, example: QueryFeatures) -> bytes:
+def exported_query(tower: QueryTower | QueryMeetingPrior, item_table: np.ndarray, example: QueryFeatures) -> bytes:
     """The query tower without its table of items, which `ITEM_TABLE` hands in: it is most of the tower, and mapped from
     a file all processes of a machine share it."""
-    return exported(tower, example.arrays(), {ITEM_TABLE: tower.items.weight.detach().numpy()})
+    return exported(tower, example.arrays(), {ITEM_TABLE: item_table})
 
 
 class _ByPlace(nn.Module):

@@ -166,7 +166,8 @@ class Objective:
                 table.weight[rows] = table.weight[NEW_ITEM].clone()
 
     def index_vectors(self, candidate: CandidateTower) -> Tensor:
-        """(num_items, width) of all items at the end of the window, without gradient: what the index gets."""
+        """(num_items, width) of all items at the end of the window, without gradient: what the index gets, but for a
+        prior."""
         features = self.latest_features()
         candidate.eval()
         with torch.no_grad():

@@ -2,13 +2,15 @@
 
 A softmax with popular negatives that are not corrected learns s/tau = ln P(d | q) - ln P(d), up to a constant of the
 query; serving adds alpha ln P(d) back, and alpha tunes how much. It costs no second pass: the prior is one extra
-dimension of the vectors, and the index ranks by it. Releases are not made with it: `python -m benchmarks negatives`
-compares it.
+dimension of the vectors, and the index ranks by it. `prior_towers.py` gives trained towers that dimension;
+`python -m benchmarks negatives` and the loop compare it with logQ.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from retrieval.hashing import PADDING
 
 
 def log_prior(counts: np.ndarray, topic_offsets: np.ndarray, topic_idx: np.ndarray) -> np.ndarray:
@@ -42,6 +44,17 @@ def log_prior(counts: np.ndarray, topic_offsets: np.ndarray, topic_idx: np.ndarr
     return np.where(counted, known, of_topics).astype(np.float32)
 
 
+def log_prior_by_rows(counts: np.ndarray, topics: np.ndarray) -> np.ndarray:
+    """As `log_prior`, of topics as rows of `ItemContent`.
+
+    topics: (num_items, width) int32, `PADDING` for none; one that stands twice, by a collision, votes once.
+    """
+    ordered = np.sort(topics, axis=1)
+    is_first = np.diff(ordered, axis=1, prepend=PADDING) != 0
+    offsets = np.concatenate([[0], np.cumsum(is_first.sum(axis=1))]).astype(np.int64)
+    return log_prior(counts, offsets, ordered[is_first].astype(np.int64))
+
+
 def extend_query(query: np.ndarray) -> np.ndarray:
     """(n, dim) -> (n, dim + 1): the constant 1 that meets the prior of `extend_candidates`."""
     return np.concatenate([query, np.ones((len(query), 1), query.dtype)], axis=1)
@@ -56,10 +69,15 @@ def extend_candidates(candidates: np.ndarray, log_prior: np.ndarray, *, alpha: f
     """
     if log_prior.shape != (len(candidates),):
         raise ValueError(f"{len(candidates)} candidates need one prior each, but it has the shape {log_prior.shape}.")
+    added = added_scores(log_prior, alpha=alpha, temperature=temperature)
+    return np.concatenate([candidates, added.astype(candidates.dtype)[:, None]], axis=1)
+
+
+def added_scores(log_prior: np.ndarray, *, alpha: float, temperature: float) -> np.ndarray:
+    """tau alpha ln P(d), of its shape. Raises ValueError for a negative alpha or a temperature that is not above 0."""
     if alpha < 0 or temperature <= 0:
         raise ValueError(f"alpha is {alpha} and temperature {temperature}: at least 0, and above 0.")
-    prior = (temperature * alpha * log_prior).astype(candidates.dtype)
-    return np.concatenate([candidates, prior[:, None]], axis=1)
+    return temperature * alpha * log_prior
 
 
 def _medians(groups: np.ndarray, values: np.ndarray, num_groups: int) -> np.ndarray:

@@ -16,6 +16,7 @@ RECENT_INTERVALS = 7
 class Snapshots:
     """Counts of items at the beginning of each interval that has rows, and at the end of the window.
 
+    ever: (num_items,) int64, positives of the whole window.
     latest: (num_items, COUNTS), as if an interval began where the window ends: after quiet days there is little in it
     but what was ever chosen.
     Held as float16: (intervals, items, COUNTS). A count is ln((c + 1) / (mean + 1)), so that a catalogue that grows
@@ -35,6 +36,7 @@ class Snapshots:
             recent.append((interval, of_interval))
             while recent[0][0] <= interval - RECENT_INTERVALS:
                 recent.popleft()
+        self.ever: np.ndarray = ever
         self.latest: np.ndarray = _relative(recent, ever, math.ceil(spool.until_s / spool.interval_s))
 
     def counts(self, interval: int) -> np.ndarray:

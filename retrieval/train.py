@@ -26,6 +26,8 @@ from retrieval.export import exported, exported_query
 from retrieval.features import QueryFeatures, encode_table
 from retrieval.negatives import KnownPositives
 from retrieval.objective import Objective, ObjectiveMemory
+from retrieval.popularity_prior import added_scores, log_prior_by_rows
+from retrieval.prior_towers import CandidateWithPrior, QueryMeetingPrior
 from retrieval.snapshots import Snapshots
 from retrieval.spectral_start import start_spectral
 from retrieval.spool import Spool, fill_spool
@@ -114,7 +116,7 @@ class TrainedTowers:
     metrics: dict[str, float]
 
     def item_vectors(self) -> np.ndarray:
-        """(num_items, width) float32 at the end of the window: what the index gets."""
+        """(num_items, width) float32 at the end of the window: what the index gets, but for a prior."""
         return self.objective.index_vectors(self.candidate).float().cpu().numpy()
 
 
@@ -180,11 +182,11 @@ def _trained(  # noqa: PLR0917 - one task, from two doors
         spool = fill_spool(whole, content, Path(folder), until=until, towers=config.towers, training=config.training)
         device = _device()
         towers = _new_towers(spool.known, content, config, warm_start, device)
-        width = config.towers.dim + (not config.towers.unit_norm)  # free norms have the item's bias too
+        width = config.towers.dim + (not config.towers.unit_norm)  # a prior takes no part in training
         memory = ObjectiveMemory(config.training, len(content), width, device)
         snapshots = Snapshots(spool, len(content))
         objective = Objective(content, spool, snapshots, config.training, until.timestamp(), device, memory)
-        later = None if validation is None else Validation(_complete(validation), content, config)
+        later = None if validation is None else Validation(_complete(validation), content, config, _added(objective))
         digest = digest_of(_lesson(config, until, content, spool, later, warm_start)) if run.checkpoint else ""
         metrics = _learn(towers, objective, config, later, run, digest=digest)
     query, candidate = towers.result()
@@ -377,20 +379,36 @@ def _artefact(trained: TrainedTowers) -> RetrieverArtefact:
     if not np.isfinite(embeddings).all():
         raise NotFinite(f"Vectors of items are NaN or infinite at the end of training. {_REMEDY}")
     modules = _modules(trained.query, trained.candidate).cpu()
+    query: QueryTower | QueryMeetingPrior = trained.query
+    candidate: CandidateTower | CandidateWithPrior = trained.candidate
+    added = _added(objective)
+    if added is not None:
+        query, candidate = QueryMeetingPrior(trained.query), CandidateWithPrior(trained.candidate, added)
+        embeddings = np.concatenate([embeddings, added[:, None]], axis=1)
+    item_table = trained.query.items.weight.detach().numpy()
     return RetrieverArtefact(
         item_ids=content.ids.item_ids,
         item_embeddings=embeddings,
         item_topics=content.topics,
         item_counts=features.counts,
-        query_items=trained.query.items.weight.detach().numpy(),
-        query_tower=exported_query(trained.query, _two_unknown(content, config)),
-        candidate_tower=exported(trained.candidate, features.take(np.array([0, 0])).arrays()),
+        query_items=item_table,
+        query_tower=exported_query(query, item_table, _two_unknown(content, config)),
+        candidate_tower=exported(candidate, features.take(np.array([0, 0])).arrays()),
         weights={name: tensor.detach().numpy() for name, tensor in modules.state_dict().items()},
         config=config,
         trained_from=datetime.fromtimestamp(spool.intervals[0] * spool.interval_s, UTC),
         trained_until=trained.until,
         metrics=trained.metrics,
     )
+
+
+def _added(objective: Objective) -> np.ndarray | None:
+    """(num_items,) float32, what serving adds to each item's scores; None for nothing."""
+    training = objective.config
+    if not training.popularity_prior:
+        return None
+    log_prior = log_prior_by_rows(objective.snapshots.ever, objective.content.topics)
+    return added_scores(log_prior, alpha=training.popularity_prior, temperature=training.temperature)
 
 
 def _two_unknown(content: ItemContent, config: TwoTowerConfig) -> QueryFeatures:

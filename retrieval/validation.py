@@ -19,9 +19,15 @@ ROWS_AT_ONCE = 1024
 
 
 class Validation:
-    """Positives of a later window. Items of a query's history are no answers: they do not count as missed or found."""
+    """Positives of a later window. Items of a query's history are no answers: they do not count as missed or found.
 
-    def __init__(self, positives: pa.Table, content: ItemContent, config: TwoTowerConfig) -> None:
+    added: (num_items,) float32 to the scores of each item, as serving will; None for nothing.
+    """
+
+    def __init__(
+        self, positives: pa.Table, content: ItemContent, config: TwoTowerConfig, added: np.ndarray | None = None
+    ) -> None:
+        self._added = np.float32(0) if added is None else added
         item_idx = content.ids.idx_of(positives["item_id"].to_numpy())
         known = item_idx != UNKNOWN
         self.item_idx = item_idx[known]
@@ -34,13 +40,14 @@ class Validation:
         """
         query.eval()
         vectors = objective.index_vectors(candidate)
+        added = torch.from_numpy(np.asarray(self._added)).to(vectors.device)
         gains: list[float] = []
         with torch.no_grad():
             for start in range(0, len(self.item_idx), ROWS_AT_ONCE):
                 rows = np.arange(start, min(start + ROWS_AT_ONCE, len(self.item_idx)))
                 features = QueryFeatures(*(array[rows] for array in self.features.arrays().values()))
                 arrays = objective.tensors(features.arrays())
-                scores = query(**arrays) @ vectors.T  # (rows, num_items)
+                scores = query(**arrays) @ vectors.T + added  # (rows, num_items)
                 if not torch.isfinite(scores.sum()):
                     raise NotFinite(
                         "Scores of the later window are NaN or infinite. Lower learning_rate, or raise temperature."

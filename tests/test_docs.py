@@ -119,7 +119,7 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 def test_the_settings_that_are_explained_are_those_that_are_read() -> None:
     source = (ROOT / "recsite" / "settings.py").read_text()
     read = (
-        set(re.findall(r'_(?:raw|flag|integer|share|numbers|words|required)\(\s*"([A-Z_]+)"', source))
+        set(re.findall(r'_(?:raw|flag|integer|share|number|numbers|words|required)\(\s*"([A-Z_]+)"', source))
         - ENVIRONMENT_ONLY
     )
     table = "\n".join(re.findall(r"^\| `[A-Z].*$", OPERATIONS, re.MULTILINE))

@@ -10,12 +10,12 @@ from retrieval.stage import RetrievalStage
 
 
 def unit_vectors(stage: RetrievalStage, item_ids: np.ndarray) -> np.ndarray:
-    """(n, dim) float32 of norm 1, without a bias where towers have one; 0 for an item that the stage has no vector of.
+    """(n, dim) float32 of norm 1, without a bias or prior where there is one; 0 for an item that has no vector.
 
     item_ids: (n,) int64. Where nothing has to be changed, the memory of the index itself: not to be written to.
     """
     towers, delta = stage.config.towers, stage.index.delta
-    if towers.unit_norm and not len(delta) and np.array_equal(item_ids, stage.item_ids):
+    if not stage.config.has_bias and not len(delta) and np.array_equal(item_ids, stage.item_ids):
         return stage.item_vectors
     vectors = np.zeros((len(item_ids), towers.dim), np.float32)
     for known in (stage.index.base.items, delta):  # what was embedded later counts

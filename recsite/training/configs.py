@@ -80,9 +80,15 @@ def amounts(size: str) -> Amounts:
 
 
 def retriever_config(
-    size: str, *, seed: int = 0, reader_ids: np.ndarray | None = None, weights: np.ndarray | None = None
+    size: str,
+    *,
+    popularity_prior: float = 0.0,
+    seed: int = 0,
+    reader_ids: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> TwoTowerConfig:
-    """reader_ids, weights: of each positive that will be learned from; with them, what readers have the most of is cut
+    """popularity_prior: its strength; above 0 it takes the place of logQ.
+    reader_ids, weights: of each positive that will be learned from; with them, what readers have the most of is cut
     down to what `Amounts.rows` allows.
 
     Without, what a changed config is told by: it does not depend on the data. Raises ValueError for an unknown size.
@@ -90,6 +96,9 @@ def retriever_config(
     _check(size)
     chosen = _SMALL if size == "small" else _FULL
     training = replace(chosen.training, seed=seed)
+    if popularity_prior:
+        # Towers that are held against the whole catalogue know what is popular already.
+        training = replace(training, popularity_prior=popularity_prior, log_q_strength=0.0, negatives=Negatives.SAMPLED)
     if reader_ids is not None:
         training = affordable(training, reader_ids, amounts(size).rows, weights)
     return replace(chosen, training=training)

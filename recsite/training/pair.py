@@ -8,6 +8,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from ranking.artefact import RankerArtefact
 from ranking.order import RetrievalOrder
 from ranking.train import split_in_time
@@ -34,7 +36,7 @@ def configs(size: str) -> dict[str, Any]:
     chosen = {
         "size": size,
         "goes_on": goes_on(size),
-        "retriever": asdict(retriever_config(size)),
+        "retriever": asdict(retriever_config(size, popularity_prior=settings.POPULARITY_PRIOR)),
         "bootstrap": asdict(ranker_config(size, bootstrap=True)),
         "ranker": asdict(ranker_config(size, bootstrap=False)),
     }
@@ -57,7 +59,12 @@ def train_stage(
         say(f"  epoch {done.epoch} of {done.epochs}: loss {done.loss:.3f}, {done.rows:,} rows")
 
     known = history.before(until)
-    config = retriever_config(size, reader_ids=known["reader_id"].to_numpy(), weights=known["weight"].to_numpy())
+    config = retriever_config(
+        size,
+        popularity_prior=settings.POPULARITY_PRIOR,
+        reader_ids=known["reader_id"].to_numpy(),
+        weights=known["weight"].to_numpy(),
+    )
     begin = None
     if shadow is not None and goes_on(size):
         config, begin = going_on(config, size), shadow.artefact

@@ -67,7 +67,6 @@ def test_arms_that_need_one_process_are_refused_over_http_and_no_others(
         "c0",
         "c1",
         "h",
-        "p_prior",
         "gated",
     }
     assert "--over process" in said

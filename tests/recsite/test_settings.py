@@ -55,6 +55,8 @@ def test_nothing_but_a_demo_starts_without(name: str) -> None:
         ("TRAINING_SIZE", "huge"),
         ("TRAINING_THREADS", "0"),
         ("EXPLORATION_SHARE", "1.5"),
+        ("POPULARITY_PRIOR", "2.5"),
+        ("POPULARITY_PRIOR", "much"),
         ("GATE_READERS", "0"),
         ("GATE_LIMITS", "routine=0.05"),
         ("GATE_LIMITS", "routine_loss=-1"),

@@ -18,6 +18,7 @@ TO_TRAIN = {
     "checkpoint",
     "spectral_start",
     "warm_start",
+    "prior_towers",
     "validation",
     "export",
     "stage_training",

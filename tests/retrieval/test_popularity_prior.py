@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from retrieval.index import NO_IDS, Index
-from retrieval.popularity_prior import extend_candidates, extend_query, log_prior
+from retrieval.popularity_prior import extend_candidates, extend_query, log_prior, log_prior_by_rows
 
 # items 0..6 with the topics: 0: a, 1: a, 2: a b, 3: b, 4 (new): a b, 5 (new): c, 6 (new): none, 7 (new): a c
 OFFSETS = np.array([0, 1, 2, 4, 5, 7, 8, 8, 10])
@@ -39,6 +39,13 @@ def test_catalogue_without_topics_or_items_has_a_prior() -> None:
         [np.log(3 / 4), (np.log(3 / 4) + np.log(1 / 4)) / 2, np.log(1 / 4)], abs=1e-6
     )
     assert log_prior(none, np.zeros(1, np.int64), none).shape == (0,)
+
+
+def test_topics_as_padded_rows_say_the_same_and_one_that_collides_votes_once() -> None:
+    topics = np.array([[5, 0, 0], [5, 0, 0], [9, 5, 0], [9, 0, 0], [9, 9, 5], [0, 0, 0]], np.int32)
+    counts = np.array([1, 2, 4, 8, 0, 0])
+    offsets, flat = np.array([0, 1, 2, 4, 5, 7, 7]), np.array([0, 0, 0, 1, 1, 0, 1])
+    assert log_prior_by_rows(counts, topics) == pytest.approx(log_prior(counts, offsets, flat), abs=1e-6)
 
 
 def test_extra_dimension_adds_the_prior_to_scores_exactly() -> None:

@@ -85,7 +85,7 @@ def test_onnx_and_torch_give_the_same_best_hundred_up_to_ties(config: TowerConfi
     told = features.arrays() | {ITEM_TABLE: query.items.weight.detach().numpy()}
     two_items = {name: array[:2] for name, array in items_at(content).items()}
     in_onnx = [
-        ort.InferenceSession(exported_query(query, features)).run(None, told)[0],
+        ort.InferenceSession(exported_query(query, query.items.weight.detach().numpy(), features)).run(None, told)[0],
         ort.InferenceSession(exported(candidate, two_items)).run(None, items_at(content))[0],
     ]
     np.testing.assert_allclose(in_onnx[0], queries, atol=1e-5 * np.abs(queries).max())

@@ -39,6 +39,16 @@ def test_a_bias_is_left_out_and_free_norms_become_one() -> None:
     assert found[2].tolist() == [0, 0]
 
 
+def test_a_prior_is_left_out() -> None:
+    stage = small_stage()
+    vectors = np.hstack([stage.item_vectors, np.full((24, 1), -0.3, np.float32)])
+    config = replace(stage.config, training=replace(stage.config.training, popularity_prior=1.0))
+    with_prior = replace(
+        stage, retriever=replace(stage.retriever, index=Index.build(vectors, stage.item_ids)), config=config
+    )
+    np.testing.assert_array_equal(unit_vectors(with_prior, stage.item_ids), stage.item_vectors)
+
+
 def of_free_norms() -> RetrievalStage:
     """Two items, of two dimensions and a bias."""
     stage = small_stage()

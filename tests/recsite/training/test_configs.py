@@ -14,7 +14,7 @@ from recsite.training.configs import (
     ranker_config,
     retriever_config,
 )
-from retrieval.config import TrainingConfig
+from retrieval.config import Negatives, TrainingConfig
 
 
 def test_a_config_does_not_depend_on_data_that_is_affordable() -> None:
@@ -43,6 +43,15 @@ def test_a_seed_and_threads_reach_the_configs() -> None:
     for bootstrap in (True, False):
         config = ranker_config("full", bootstrap=bootstrap, seed=7, num_threads=3)
         assert (config.seed, config.num_threads) == (7, 3)
+
+
+def test_a_popularity_prior_takes_the_place_of_log_q_in_either_size() -> None:
+    """Towers that are held against the whole catalogue would know popularity already."""
+    for size in SIZES:
+        training = retriever_config(size, popularity_prior=1.5).training
+        assert (training.popularity_prior, training.log_q_strength) == (1.5, 0)
+        assert training.negatives == Negatives.SAMPLED
+        assert retriever_config(size).training.log_q_strength == 1
 
 
 def test_an_unknown_size_is_refused_by_name() -> None:

@@ -62,9 +62,11 @@ def runs() -> list[tuple[str, str]]:
 # --- the whole of it ---
 
 
+@pytest.mark.parametrize("prior", [0.0, 1.0])
 def test_a_history_becomes_a_live_release_that_beats_popularity_and_serves_as_it_was_measured(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, prior: float
 ) -> None:
+    settings.POPULARITY_PRIOR = prior
     monkeypatch.setattr(planted_history, "READERS", 60)
     monkeypatch.setattr(planted_history, "CHOICES", 14)
     planted_history.plant()
@@ -78,6 +80,7 @@ def test_a_history_becomes_a_live_release_that_beats_popularity_and_serves_as_it
         live.retriever_until,
         planted_history.NOW,
     )
+    assert live.config["retriever"]["training"]["popularity_prior"] == prior
     assert live.report["differences"]["popularity"]["lower"] > 0
     assert live.report["served"] == {"tried": 20, "different": 0, "examples": []}
     assert live.report["verdict"]["limits"]["readers"] == 10
