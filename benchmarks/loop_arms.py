@@ -111,6 +111,7 @@ _ARMS = (
     _like_d("g10", "d with 10% exploration", exploration=0.1),
     _like_d("p_none", "d without any correction for popularity", log_q=0.0),
     _like_d("p_prior", "d without correction in training, a prior of popularity when serving", log_q=0.0, prior=1.0),
+    _like_d("p_strong", "p_prior with one and a half times the prior", log_q=0.0, prior=1.5),
 )  # fmt: skip
 
 ARMS: dict[str, Arm] = {arm.key: arm for arm in _ARMS}

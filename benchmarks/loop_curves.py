@@ -33,7 +33,7 @@ GROUPS = (
     Group("features", "What features of impressions add", ("d", "c1", "d0", "c0")),
     Group("towers", "Impression negatives in the towers", ("d", "e01", "e", "e1", "e_late")),
     Group("alone", "Towers that learn from impressions alone", ("d", "b", "f", "fd")),
-    Group("popularity", "Corrections for popularity", ("d", "p_none", "p_prior")),
+    Group("popularity", "Corrections for popularity", ("d", "p_none", "p_prior", "p_strong")),
     Group("gate", "What the gate holds back", ("d", "gated")),
     Group("exploration", "How much is left to chance", ("d", "g0", "g5", "g10")),
 )
