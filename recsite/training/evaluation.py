@@ -100,7 +100,8 @@ def compare(ours: np.ndarray, theirs: np.ndarray, *, seed: int = 0, resamples: i
     """How much better `ours` is, as a share of the mean of `theirs`, with the 95% interval of a paired bootstrap.
 
     ours, theirs: (readers,), parallel; whoever is NaN in one of them does not count. Readers are drawn with replacement
-    and the ratio of means is taken in each draw. Infinite where the mean of theirs is 0 and ours is not.
+    and the ratio of means is taken in each draw. In whichever order they come, the answer is the same. Infinite where
+    the mean of theirs is 0 and ours is not.
     Raises ValueError for other shapes, or no reader who counts.
     """
     if ours.shape != theirs.shape or ours.ndim != 1:
@@ -109,6 +110,9 @@ def compare(ours: np.ndarray, theirs: np.ndarray, *, seed: int = 0, resamples: i
     ours, theirs = ours[counted], theirs[counted]
     if not len(ours):
         raise ValueError("No reader has values on both sides, so there is nothing to compare.")
+    # Readers come by ids that are random, and another order would draw others.
+    order = np.lexsort((theirs, ours))
+    ours, theirs = ours[order], theirs[order]
     rng = np.random.default_rng(seed)
     at_once = max(1, _RESAMPLED_AT_ONCE // len(ours))
     drawn = []

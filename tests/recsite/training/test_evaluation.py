@@ -49,6 +49,15 @@ def test_a_relative_difference_is_that_of_the_means() -> None:
     assert found.upper == pytest.approx(0.5)
 
 
+def test_an_interval_is_the_same_in_whichever_order_readers_come() -> None:
+    """They come by random ids: the same world played again would have another interval, and might be refused for it."""
+    rng = np.random.default_rng(2)
+    ours, theirs = rng.random(80), rng.random(80)
+    ours[3] = np.nan
+    other = rng.permutation(80)
+    assert compare(ours, theirs) == compare(ours[other], theirs[other])
+
+
 def test_readers_without_a_value_on_one_side_do_not_count() -> None:
     found = compare(np.array([0.3, np.nan, 0.9]), np.array([0.2, 0.1, np.nan]))
     assert found.relative == pytest.approx(0.5)
